@@ -1,0 +1,206 @@
+/**
+ * Every failure a caller may act on has one code from this table, and the table is the only place
+ * where a code becomes an HTTP status, a gRPC status or a process exit status.
+ * `docs/reference/errors.md` is generated from it.
+ *
+ * gRPC statuses are those of https://grpc.github.io/grpc/core/md_doc_statuscodes.html.
+ */
+export interface ErrorSpec {
+  readonly httpStatus: number;
+  readonly grpcStatus: number;
+  readonly exitCode: number;
+  /** What to do next: a full sentence, shown under the message. */
+  readonly hint: string;
+}
+
+const GRPC = {
+  cancelled: 1,
+  invalid: 3,
+  deadline: 4,
+  notFound: 5,
+  exists: 6,
+  denied: 7,
+  precondition: 9,
+  aborted: 10,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+
+const usage = (hint: string): ErrorSpec => ({
+  httpStatus: 400,
+  grpcStatus: GRPC.invalid,
+  exitCode: 2,
+  hint,
+});
+const denied = (hint: string): ErrorSpec => ({
+  httpStatus: 403,
+  grpcStatus: GRPC.denied,
+  exitCode: 3,
+  hint,
+});
+const notFound = (hint: string): ErrorSpec => ({
+  httpStatus: 404,
+  grpcStatus: GRPC.notFound,
+  exitCode: 4,
+  hint,
+});
+const refused = (hint: string): ErrorSpec => ({
+  httpStatus: 409,
+  grpcStatus: GRPC.precondition,
+  exitCode: 5,
+  hint,
+});
+const failed = (hint: string): ErrorSpec => ({
+  httpStatus: 422,
+  grpcStatus: GRPC.precondition,
+  exitCode: 1,
+  hint,
+});
+const unavailable = (hint: string): ErrorSpec => ({
+  httpStatus: 503,
+  grpcStatus: GRPC.unavailable,
+  exitCode: 6,
+  hint,
+});
+
+export const errorCodes = {
+  // Usage
+  USAGE_INVALID: usage('Run the command with --help to see what it takes.'),
+  INPUT_INVALID: usage('Correct the named field and try again.'),
+  NAME_INVALID: usage(
+    'Use 1 to 63 lower-case letters, digits and inner hyphens, such as "node-01".',
+  ),
+  CONFIG_INVALID: usage('Correct the named key; `syntropy config list` shows every key.'),
+  CONFIRMATION_REQUIRED: usage('Repeat the command with the named flag.'),
+  DEVICE_NOT_BLOCK: usage('Name a whole disk from `syntropy usb list`, such as /dev/sdb.'),
+  DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
+
+  // Who may
+  AUTH_REQUIRED: {
+    httpStatus: 401,
+    grpcStatus: GRPC.unauthenticated,
+    exitCode: 3,
+    hint: 'Sign in first.',
+  },
+  PERMISSION_DENIED: denied('Ask an administrator of this daemon for the named permission.'),
+  ORIGIN_REFUSED: denied('The local socket serves command-line clients only, never a browser.'),
+  DEVICE_PERMISSION: denied(
+    'The daemon needs the right to open this: stop it and run it as root, with `sudo syntropy daemon start`.',
+  ),
+  SOCKET_PERMISSION: denied(
+    'Use the account that started this daemon, or another --state-dir for one of your own.',
+  ),
+
+  // Not there
+  ROUTE_NOT_FOUND: notFound('See `GET /v1/openapi.json` for every route.'),
+  NODE_NOT_FOUND: notFound('List the nodes with `syntropy node list`.'),
+  OPERATION_NOT_FOUND: notFound('List the operations with `syntropy operation list`.'),
+  DEVICE_NOT_FOUND: notFound('List the drives with `syntropy usb list --all`.'),
+  IMAGE_NOT_FOUND: notFound('Check the path of the image.'),
+  FILE_NOT_FOUND: notFound('Check the path.'),
+  CONFIG_KEY_NOT_FOUND: notFound('`syntropy config list` shows every key.'),
+
+  // Refused as things stand
+  NODE_NAME_TAKEN: refused('Choose another name, or delete the node that has it.'),
+  NODE_BUSY: refused(
+    'Wait for its operation to end, or cancel it with `syntropy operation cancel`.',
+  ),
+  OPERATION_ENDED: refused('It has ended; `syntropy operation show` tells how.'),
+  OUTPUT_EXISTS: refused('Choose another file, or allow it to be replaced with --yes.'),
+  DEVICE_SYSTEM: refused(
+    'This disk holds the running system and is never written. Choose another.',
+  ),
+  DEVICE_MOUNTED: refused('Unmount it, or let the daemon do it with --unmount.'),
+  DEVICE_IN_USE: refused('Stop what uses it (swap, RAID, LVM, another holder) and try again.'),
+  DEVICE_BUSY: refused('Another program or operation has it open. Wait or stop that one.'),
+  DEVICE_READ_ONLY: refused('Slide the write-protect switch, or use another stick.'),
+  DEVICE_TOO_SMALL: refused('Use a larger stick or a smaller image.'),
+  DEVICE_NOT_REMOVABLE: refused(
+    'If this is the right disk, accept the risk with --accept-risk not-removable.',
+  ),
+  DEVICE_CHANGED: refused('Another stick is in its place. List the drives again.'),
+  DAEMON_ALREADY_RUNNING: refused(
+    'One daemon runs per state directory; see `syntropy daemon status`.',
+  ),
+  RESTORE_REFUSED: refused('Allow the existing state to be replaced with --yes.'),
+  SCHEMA_TOO_NEW: refused('Run the newer version of Syntropy that wrote this database.'),
+  DATABASE_UNSUPPORTED: refused('Use PostgreSQL 15 or newer.'),
+  IDEMPOTENCY_MISMATCH: refused('Use a new idempotency key for a different request.'),
+  IDEMPOTENCY_IN_PROGRESS: refused(
+    'The first request with this key still runs. Try again shortly.',
+  ),
+  API_VERSION_MISMATCH: refused('Bring the command and the daemon to the same version.'),
+  LIMIT_REACHED: refused('Wait until earlier work has ended and try again.'),
+
+  // Tried and failed
+  IMAGE_UNSUPPORTED: failed('Unpack it, or use a raw, gz, xz, zst, bz2 or zip image.'),
+  IMAGE_AMBIGUOUS: failed('Use a zip file that holds exactly one image.'),
+  IMAGE_EMPTY: failed('The image holds no bytes. Download or build it again.'),
+  IMAGE_CORRUPT: failed('The image is damaged or cut short. Download or build it again.'),
+  IMAGE_CHECKSUM_MISMATCH: failed(
+    'The file is not the one the checksum was made of. Download it again.',
+  ),
+  IMAGE_WITHOUT_CIDATA: failed(
+    'Use an image with a FAT partition labelled CIDATA, or write it without an identity with --no-config.',
+  ),
+  WRITE_FAILED: failed('Try another port or another stick.'),
+  VERIFY_FAILED: failed('What was read back differs from what was written. Do not use this stick.'),
+  DEVICE_GONE: failed(
+    'The stick was unplugged or failed. Plug it in again and repeat the command.',
+  ),
+  DISK_FULL: failed('Free some space, or use a larger stick, and repeat the command.'),
+  OPERATION_FAILED: failed('See its reason with `syntropy operation show`.'),
+  BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
+  DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
+  CURSOR_EXPIRED: {
+    httpStatus: 410,
+    grpcStatus: GRPC.outOfRange,
+    exitCode: 1,
+    hint: 'Read the present state again, then follow from its cursor.',
+  },
+  OPERATION_CANCELLED: {
+    httpStatus: 409,
+    grpcStatus: GRPC.cancelled,
+    exitCode: 130,
+    hint: 'Repeat the command to start again.',
+  },
+  OPERATION_INTERRUPTED: {
+    httpStatus: 409,
+    grpcStatus: GRPC.aborted,
+    exitCode: 1,
+    hint: 'The daemon ended while it ran. Repeat the command.',
+  },
+
+  // Cannot be reached, took too long, cannot be done here
+  DAEMON_UNREACHABLE: unavailable('Start it with `syntropy daemon start`.'),
+  DAEMON_STOPPING: unavailable('Start it again with `syntropy daemon start`.'),
+  DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
+  TIMED_OUT: {
+    httpStatus: 504,
+    grpcStatus: GRPC.deadline,
+    exitCode: 7,
+    hint: 'Allow more time with --timeout.',
+  },
+  CAPABILITY_MISSING: {
+    httpStatus: 501,
+    grpcStatus: GRPC.unimplemented,
+    exitCode: 8,
+    hint: 'Run the daemon on a host that can do this.',
+  },
+
+  INTERNAL: {
+    httpStatus: 500,
+    grpcStatus: GRPC.internal,
+    exitCode: 70,
+    hint: 'This is a bug: report it with the request id and `syntropy daemon logs`.',
+  },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(errorCodes, code);
+}
