@@ -1,0 +1,44 @@
+import type { Static, TObject, TSchema } from 'typebox';
+
+import type { ErrorCode } from '../core/types/errors/codes.js';
+import type { Permission } from '../core/types/constants/permissions.js';
+
+export type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/**
+ * One thing the product can do, as data. Every transport, the typed client, the permission matrix and the API
+ * reference are made from it; nothing is written per transport.
+ */
+export interface Operation<
+  Id extends string = string,
+  Input extends TObject = TObject,
+  Output extends TSchema = TSchema,
+> {
+  /** `<plural noun>.<verb>`, such as `nodes.create`. Stable: clients and audit logs know it. */
+  readonly id: Id;
+  /** A query changes nothing; a mutation may; a stream sends `output` again and again until it is closed. */
+  readonly kind: 'query' | 'mutation' | 'stream';
+  readonly summary: string;
+  /** What the caller must hold. There is no operation without one. */
+  readonly permission: Permission;
+  /** `:name` parts of the path are fields of the input; of the rest, GET and DELETE read the query string, others the body. */
+  readonly http: readonly [HttpMethod, `/v1/${string}`];
+  /** 202 where the answer carries an operation record that goes on after it. */
+  readonly httpStatus?: 200 | 201 | 202;
+  readonly input: Input;
+  readonly output: Output;
+  /** Codes a caller should expect from the rules, beside those every operation may answer. */
+  readonly errors: readonly ErrorCode[];
+  /** Whether an Idempotency-Key is honoured: the same key and input run once and answer alike. */
+  readonly idempotent?: boolean;
+}
+
+/** Declares an operation. A function only so that the compiler checks the shape and keeps the literal types. */
+export function operation<const Id extends string, Input extends TObject, Output extends TSchema>(
+  spec: Operation<Id, Input, Output>,
+): Operation<Id, Input, Output> {
+  return spec;
+}
+
+export type InputOf<O> = O extends Operation<string, infer I, TSchema> ? Static<I> : never;
+export type OutputOf<O> = O extends Operation<string, TObject, infer R> ? Static<R> : never;

@@ -1,0 +1,190 @@
+import { Type } from 'typebox';
+
+import { operation } from '../operation.js';
+import { AbsolutePath, Bytes, Input, PageCursor, PageLimit, Ref } from '../schemas/common.js';
+import { Drive } from '../schemas/drive.js';
+import { Labels, Node, NodeName, NodeStatus } from '../schemas/node.js';
+import { OperationRecord } from '../schemas/operation.js';
+
+export const listNodes = operation({
+  id: 'nodes.list',
+  kind: 'query',
+  summary: 'List nodes, in the order of their names.',
+  permission: 'nodes:read',
+  http: ['GET', '/v1/nodes'],
+  input: Input({
+    status: Type.Optional(NodeStatus),
+    label: Type.Optional(
+      Type.String({ maxLength: 320, description: '`key=value`, or `key` for any value.' }),
+    ),
+    retired: Type.Optional(Type.Boolean({ description: 'Also those that were retired.' })),
+    cursor: Type.Optional(PageCursor),
+    limit: Type.Optional(PageLimit),
+  }),
+  output: Type.Object({ nodes: Type.Array(Node), nextCursor: Type.Optional(PageCursor) }),
+  errors: ['INPUT_INVALID'],
+});
+
+export const getNode = operation({
+  id: 'nodes.get',
+  kind: 'query',
+  summary: 'One node, by id or name.',
+  permission: 'nodes:read',
+  http: ['GET', '/v1/nodes/:node'],
+  input: Input({ node: Ref }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND'],
+});
+
+const createFields = {
+  name: NodeName,
+  target: Type.Union([
+    Type.Object(
+      {
+        device: AbsolutePath,
+        expect: Type.Optional(
+          Type.Object(
+            {
+              serial: Type.Optional(Type.String({ maxLength: 255 })),
+              byId: Type.Optional(Type.String({ maxLength: 255 })),
+              sizeBytes: Bytes,
+            },
+            {
+              additionalProperties: false,
+              description: 'The stick that was confirmed; another one in its place is refused.',
+            },
+          ),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { output: AbsolutePath, replace: Type.Optional(Type.Boolean()) },
+      { additionalProperties: false },
+    ),
+  ]),
+  image: Type.Optional(
+    Type.Union([Type.Literal('seed'), AbsolutePath], {
+      description: 'An image file, or `seed` for the built-in one.',
+    }),
+  ),
+  sha256: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F]{64}$' })),
+  description: Type.Optional(Type.String({ maxLength: 1024 })),
+  labels: Type.Optional(Labels),
+  sshKeys: Type.Optional(Type.Array(Type.String({ maxLength: 16_384 }), { maxItems: 32 })),
+  daemonUrl: Type.Optional(Type.String({ maxLength: 2048 })),
+  joinTtlSeconds: Type.Optional(Type.Integer({ minimum: 60, maximum: 31_536_000 })),
+  verify: Type.Optional(Type.Boolean()),
+  config: Type.Optional(Type.Boolean({ description: 'Whether the identity is placed on it.' })),
+  unmount: Type.Optional(Type.Boolean()),
+  eject: Type.Optional(Type.Boolean()),
+  acceptRisks: Type.Optional(
+    Type.Array(Type.Union([Type.Literal('not-removable')]), { maxItems: 8 }),
+  ),
+};
+
+const provisioningErrors = [
+  'NAME_INVALID',
+  'NODE_NAME_TAKEN',
+  'INPUT_INVALID',
+  'DEVICE_NOT_FOUND',
+  'DEVICE_NOT_BLOCK',
+  'DEVICE_IS_PARTITION',
+  'DEVICE_SYSTEM',
+  'DEVICE_MOUNTED',
+  'DEVICE_IN_USE',
+  'DEVICE_BUSY',
+  'DEVICE_READ_ONLY',
+  'DEVICE_TOO_SMALL',
+  'DEVICE_NOT_REMOVABLE',
+  'DEVICE_CHANGED',
+  'DEVICE_PERMISSION',
+  'OUTPUT_EXISTS',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_UNSUPPORTED',
+  'IMAGE_AMBIGUOUS',
+  'IMAGE_EMPTY',
+  'IMAGE_CORRUPT',
+  'IMAGE_CHECKSUM_MISMATCH',
+  'IMAGE_WITHOUT_CIDATA',
+  'LIMIT_REACHED',
+  'CAPABILITY_MISSING',
+] as const;
+
+export const planNode = operation({
+  id: 'nodes.plan',
+  kind: 'query',
+  summary: 'Run every check of `nodes.create` and tell what it would do, touching nothing.',
+  permission: 'nodes:write',
+  http: ['POST', '/v1/nodes/plan'],
+  input: Input(createFields),
+  output: Type.Object({
+    name: Type.String(),
+    action: Type.Union([Type.Literal('create'), Type.Literal('retry')], {
+      description: '`retry` goes on with the failed node of that name.',
+    }),
+    drive: Type.Optional(Drive),
+    output: Type.Optional(Type.String()),
+    image: Type.Object({
+      source: Type.String(),
+      format: Type.String(),
+      fileBytes: Bytes,
+      imageBytes: Type.Optional(Bytes),
+      sha256: Type.Optional(Type.String()),
+    }),
+    identityFiles: Type.Array(Type.String()),
+    daemonUrl: Type.Optional(Type.String()),
+    warnings: Type.Array(Type.String()),
+  }),
+  errors: provisioningErrors,
+});
+
+export const createNode = operation({
+  id: 'nodes.create',
+  kind: 'mutation',
+  summary: 'Register a node and write its stick.',
+  permission: 'nodes:write',
+  http: ['POST', '/v1/nodes'],
+  httpStatus: 202,
+  input: Input(createFields),
+  output: Type.Object({
+    node: Node,
+    operation: OperationRecord,
+    warnings: Type.Array(Type.String()),
+  }),
+  errors: provisioningErrors,
+  idempotent: true,
+});
+
+export const updateNode = operation({
+  id: 'nodes.update',
+  kind: 'mutation',
+  summary: 'Change what people say about a node. Its id stays.',
+  permission: 'nodes:write',
+  http: ['PATCH', '/v1/nodes/:node'],
+  input: Input({
+    node: Ref,
+    name: Type.Optional(NodeName),
+    description: Type.Optional(Type.String({ maxLength: 1024, description: 'Empty removes it.' })),
+    labels: Type.Optional(Labels),
+    removeLabels: Type.Optional(Type.Array(Type.String({ maxLength: 63 }), { maxItems: 64 })),
+  }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND', 'NODE_NAME_TAKEN', 'NAME_INVALID', 'INPUT_INVALID'],
+  idempotent: true,
+});
+
+export const deleteNode = operation({
+  id: 'nodes.delete',
+  kind: 'mutation',
+  summary: 'Remove a node, or retire it when anything still refers to it.',
+  permission: 'nodes:write',
+  http: ['DELETE', '/v1/nodes/:node'],
+  input: Input({ node: Ref }),
+  output: Type.Object({
+    node: Node,
+    outcome: Type.Union([Type.Literal('removed'), Type.Literal('retired')]),
+  }),
+  errors: ['NODE_NOT_FOUND', 'NODE_BUSY'],
+  idempotent: true,
+});

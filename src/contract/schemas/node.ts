@@ -1,0 +1,67 @@
+import { type Static, Type } from 'typebox';
+
+import { Bytes, Timestamp, Uuid } from './common.js';
+
+/** A DNS label (RFC 1123); that it is not shaped like a UUID is checked by the rules. */
+export const NodeName = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  description: 'A DNS label: 1 to 63 lower-case letters, digits and inner hyphens; not a UUID.',
+});
+
+export const NodeStatus = Type.Union([
+  Type.Literal('provisioning'),
+  Type.Literal('provisioned'),
+  Type.Literal('joining'),
+  Type.Literal('online'),
+  Type.Literal('degraded'),
+  Type.Literal('offline'),
+  Type.Literal('lost'),
+  Type.Literal('retired'),
+  Type.Literal('failed'),
+]);
+
+const LABEL_KEY = '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$';
+
+export const Labels = Type.Record(
+  Type.String({ pattern: LABEL_KEY }),
+  Type.String({ maxLength: 255 }),
+  { maxProperties: 64, additionalProperties: false },
+);
+
+export const Provisioning = Type.Object({
+  operationId: Uuid,
+  image: Type.String(),
+  target: Type.String({ description: 'Device or file that was written.' }),
+  model: Type.Optional(Type.String()),
+  serial: Type.Optional(Type.String()),
+  targetState: Type.Union([
+    Type.Literal('untouched'),
+    Type.Literal('verified'),
+    Type.Literal('written-not-verified'),
+    Type.Literal('unusable'),
+    Type.Literal('removed'),
+  ]),
+  imageBytes: Type.Optional(Bytes),
+  bytesPerSecond: Type.Optional(Type.Number()),
+  durationMs: Type.Optional(Type.Number()),
+  verified: Type.Boolean(),
+  identityWritten: Type.Boolean(),
+  joinTokenExpiresAt: Type.Optional(Timestamp),
+});
+
+export const Node = Type.Object({
+  id: Uuid,
+  name: Type.String(),
+  status: NodeStatus,
+  statusReason: Type.Optional(Type.String()),
+  statusSince: Timestamp,
+  description: Type.Optional(Type.String()),
+  labels: Type.Record(Type.String(), Type.String()),
+  formerName: Type.Optional(Type.String()),
+  provisioning: Type.Optional(Provisioning),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  version: Type.Integer({ description: 'Rises by one with each change.' }),
+});
+export type Node = Static<typeof Node>;
