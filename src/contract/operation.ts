@@ -5,6 +5,8 @@ import type { Permission } from '../core/types/constants/permissions.js';
 
 export type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+export type OperationKind = 'query' | 'mutation' | 'stream';
+
 /**
  * One thing the product can do, as data. Every transport, the typed client, the permission matrix and the API
  * reference are made from it; nothing is written per transport.
@@ -13,11 +15,12 @@ export interface Operation<
   Id extends string = string,
   Input extends TObject = TObject,
   Output extends TSchema = TSchema,
+  Kind extends OperationKind = OperationKind,
 > {
   /** `<plural noun>.<verb>`, such as `nodes.create`. Stable: clients and audit logs know it. */
   readonly id: Id;
   /** A query changes nothing; a mutation may; a stream sends `output` again and again until it is closed. */
-  readonly kind: 'query' | 'mutation' | 'stream';
+  readonly kind: Kind;
   readonly summary: string;
   /** What the caller must hold. There is no operation without one. */
   readonly permission: Permission;
@@ -34,9 +37,12 @@ export interface Operation<
 }
 
 /** Declares an operation. A function only so that the compiler checks the shape and keeps the literal types. */
-export function operation<const Id extends string, Input extends TObject, Output extends TSchema>(
-  spec: Operation<Id, Input, Output>,
-): Operation<Id, Input, Output> {
+export function operation<
+  const Id extends string,
+  Input extends TObject,
+  Output extends TSchema,
+  const Kind extends OperationKind,
+>(spec: Operation<Id, Input, Output, Kind>): Operation<Id, Input, Output, Kind> {
   return spec;
 }
 
