@@ -10,6 +10,15 @@ export interface DriveLister {
   lookup(path: string): Promise<DriveLookup>;
 }
 
+/** Finds out before a write what only an open can tell. */
+export interface DriveProbe {
+  /**
+   * Opens the drive for writing and closes it again without a byte written; `exclusive` fails while anything holds it.
+   * @throws {AppError} DEVICE_PERMISSION, DEVICE_BUSY, DEVICE_READ_ONLY, DEVICE_GONE.
+   */
+  probe(drive: Drive, options: { readonly exclusive: boolean }): Promise<void>;
+}
+
 /** Looks into an image without writing anything. */
 export interface ImageInspector {
   /**
@@ -62,7 +71,10 @@ export interface WriteOptions {
 /** Everything the usb service needs from the host. */
 export interface UsbDeps {
   readonly drives: DriveLister;
+  readonly probe: DriveProbe;
   readonly images: ImageInspector;
   readonly outputs: OutputProbe;
   readonly writer: StickWriter;
+  /** How many sticks are written at once, at most. */
+  readonly maxConcurrentWrites: number;
 }

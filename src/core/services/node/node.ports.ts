@@ -1,0 +1,145 @@
+import type { Drive } from '../../types/models/drive.js';
+import type { ImageFacts } from '../../types/models/image.js';
+import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
+import type {
+  OperationOutcome,
+  OperationProgress,
+  OperationRecord,
+} from '../../types/models/operation.js';
+import type { WriteJob, WriteProgress, WriteReport } from '../../types/models/stick.js';
+
+/** Which stick or file, and what may be done to it. */
+export interface StickRequest {
+  readonly target:
+    | {
+        readonly device: string;
+        readonly expect?: {
+          readonly serial?: string;
+          readonly byId?: string;
+          readonly sizeBytes: number;
+        };
+      }
+    | { readonly output: string; readonly replace: boolean };
+  readonly image: string;
+  readonly sha256?: string;
+  readonly needsCidata: boolean;
+  readonly unmount: boolean;
+  readonly acceptRisks: readonly string[];
+}
+
+/** What the checks of a stick found. */
+export interface StickPlan {
+  readonly target: WriteJob['target'];
+  /** Present when the target is a device. */
+  readonly drive?: Drive;
+  readonly image: ImageFacts;
+}
+
+/** Sticks, as the node rules need them. Implemented by the usb slice. */
+export interface Sticks {
+  /** Runs every check and touches nothing. Throws AppError with the refusal. */
+  plan(request: StickRequest): Promise<StickPlan>;
+  /**
+   * Claims the target for one write until `release`.
+   * @throws {AppError} DEVICE_BUSY when another write has it, LIMIT_REACHED when too many run.
+   */
+  claim(plan: StickPlan): { release(): void };
+  write(
+    job: WriteJob,
+    options: {
+      readonly signal: AbortSignal;
+      readonly onProgress: (progress: WriteProgress) => void;
+    },
+  ): Promise<WriteReport>;
+}
+
+export interface JoinTokenRow {
+  readonly hash: Uint8Array;
+  readonly expiresAt: Date;
+}
+
+/** What starts the writing of a stick: one transaction makes all of it. */
+export interface BeginProvisioning {
+  readonly nodeId: string;
+  readonly operationId: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subject: string;
+  readonly provisioning: Provisioning;
+  readonly joinToken?: JoinTokenRow;
+  readonly now: Date;
+}
+
+export interface EndProvisioning {
+  readonly nodeId: string;
+  readonly operationId: string;
+  readonly status: Extract<NodeStatus, 'provisioned' | 'failed'>;
+  readonly reason?: string;
+  readonly provisioning: Provisioning;
+  readonly outcome: OperationOutcome;
+  readonly now: Date;
+}
+
+export interface NodeChange {
+  readonly name?: string;
+  /** Empty text removes it. */
+  readonly description?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly removeLabels?: readonly string[];
+}
+
+export interface NodeFilter {
+  readonly status?: NodeStatus;
+  readonly label?: { readonly key: string; readonly value?: string };
+  readonly retired: boolean;
+  /** Names after this one. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** Nodes as they are stored. Each change appends its event in the same transaction. */
+export interface NodeStore {
+  list(filter: NodeFilter): Promise<readonly Node[]>;
+  /** By id, or by name among those that live. */
+  find(ref: string): Promise<Node | undefined>;
+  /**
+   * Makes the node or takes up the failed one of that name, revokes its earlier join tokens, and opens the operation.
+   * @throws {AppError} NODE_NAME_TAKEN, NODE_BUSY (its stick is being written).
+   */
+  beginProvisioning(begin: BeginProvisioning): Promise<{ node: Node; operation: OperationRecord }>;
+  reportProgress(operationId: string, progress: OperationProgress): Promise<void>;
+  endProvisioning(end: EndProvisioning): Promise<void>;
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN. */
+  update(ref: string, change: NodeChange, now: Date): Promise<Node>;
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY. */
+  delete(ref: string, now: Date): Promise<{ node: Node; outcome: 'removed' | 'retired' }>;
+}
+
+/** Work that outlives the request. `run` must settle what it does itself and never throw. */
+export interface Jobs {
+  start(operationId: string, run: (signal: AbortSignal) => Promise<void>): void;
+}
+
+export interface JoinTokens {
+  /** A new secret (shown nowhere but on the stick) and its SHA-256, which is what is stored. */
+  mint(): { readonly secret: string; readonly hash: Uint8Array };
+}
+
+/** What a node must be told about its daemon. */
+export interface DaemonAddress {
+  /** From the configuration, or from the API listener; absent when nothing outside can reach this daemon. */
+  readonly publicUrl: string | undefined;
+  /** SHA-256 of the CA certificate in DER, in hex: what the node pins. */
+  readonly caSha256: string;
+}
+
+export interface NodeDeps {
+  readonly store: NodeStore;
+  readonly sticks: Sticks;
+  readonly jobs: Jobs;
+  readonly tokens: JoinTokens;
+  readonly address: () => DaemonAddress;
+  readonly newId: () => string;
+  readonly now: () => Date;
+}

@@ -1,0 +1,211 @@
+import type { ErrorDetails } from '../../types/errors/app-error.js';
+import type { Node } from '../../types/models/node.js';
+import type { OperationRecord } from '../../types/models/operation.js';
+import type { NodeChange, NodeDeps, NodeFilter, StickPlan, StickRequest } from './node.ports.js';
+
+import { AppError } from '../../types/errors/app-error.js';
+import { requireName } from '../../utils/node-name.js';
+import { identityFiles, identityPaths, requireDaemonUrl, requireSshKeys } from './identity.js';
+import { provisionStick } from './provisioning.js';
+
+/** How long a join token on a stick can be redeemed when nobody says otherwise. */
+export const DEFAULT_JOIN_TTL_SECONDS = 7 * 24 * 3600;
+
+export interface CreateNodeRequest {
+  readonly name: string;
+  readonly stick: Omit<StickRequest, 'needsCidata'>;
+  readonly description?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly sshKeys: readonly string[];
+  readonly daemonUrl?: string;
+  readonly joinTtlSeconds: number;
+  readonly verify: boolean;
+  /** Whether the identity is placed on the stick. */
+  readonly config: boolean;
+  readonly eject: boolean;
+}
+
+export interface NodePlan {
+  readonly name: string;
+  /** `retry` goes on with the failed node of that name. */
+  readonly action: 'create' | 'retry';
+  readonly stick: StickPlan;
+  readonly identityFiles: readonly string[];
+  readonly daemonUrl: string | undefined;
+  readonly sshKeys: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The rules of nodes: who may have which name, how a stick makes a node, what deleting keeps. */
+export class NodeService {
+  readonly #deps: NodeDeps;
+
+  constructor(deps: NodeDeps) {
+    this.#deps = deps;
+  }
+
+  list(filter: NodeFilter): Promise<readonly Node[]> {
+    return this.#deps.store.list(filter);
+  }
+
+  /** @throws {AppError} NODE_NOT_FOUND. */
+  async get(ref: string): Promise<Node> {
+    const node = await this.#deps.store.find(ref);
+    if (!node) throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
+    return node;
+  }
+
+  /**
+   * Runs every check of `create` in the same order, with the same refusals, and touches nothing.
+   * @throws {AppError} as `create`.
+   */
+  async plan(request: CreateNodeRequest): Promise<NodePlan> {
+    const name = requireName(request.name);
+    const sshKeys = requireSshKeys(request.sshKeys);
+    const daemonUrl = this.#daemonUrl(request);
+    const action = await this.#claimable(name);
+    const stick = await this.#deps.sticks.plan({ ...request.stick, needsCidata: request.config });
+    return {
+      name,
+      action,
+      stick,
+      identityFiles: request.config ? identityPaths : [],
+      daemonUrl,
+      sshKeys,
+      warnings: warningsOf(request, daemonUrl),
+    };
+  }
+
+  /**
+   * Registers a node and begins to write its stick. Answers as soon as the work is recorded; how it ends
+   * is in the operation and in the node (`provisioned`, or `failed` with a reason). The same call after a
+   * failure goes on with the same node and a new join token; the earlier token is revoked.
+   *
+   * @throws {AppError} before anything is registered: NAME_INVALID, NODE_NAME_TAKEN, NODE_BUSY, INPUT_INVALID, and every
+   *   refusal of the stick and of the image.
+   */
+  async create(
+    request: CreateNodeRequest,
+    subject: string,
+  ): Promise<{ node: Node; operation: OperationRecord; warnings: readonly string[] }> {
+    const plan = await this.plan(request);
+    const claim = this.#deps.sticks.claim(plan.stick);
+    try {
+      const started = await this.#begin(request, plan, subject);
+      this.#deps.jobs.start(started.operation.id, async (signal) => {
+        try {
+          await provisionStick(this.#deps, started.work, signal);
+        } finally {
+          claim.release();
+        }
+      });
+      return { node: started.node, operation: started.operation, warnings: plan.warnings };
+    } catch (error) {
+      claim.release();
+      throw error;
+    }
+  }
+
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID. */
+  async update(ref: string, change: NodeChange): Promise<Node> {
+    if (change.name !== undefined) requireName(change.name);
+    if (Object.values(change).every((value) => value === undefined)) {
+      throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
+    }
+    return this.#deps.store.update(ref, change, this.#deps.now());
+  }
+
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY. */
+  delete(ref: string): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
+    return this.#deps.store.delete(ref, this.#deps.now());
+  }
+
+  async #begin(request: CreateNodeRequest, plan: NodePlan, subject: string) {
+    const { store, tokens, newId, now, address } = this.#deps;
+    const at = now();
+    const operationId = newId();
+    const token = tokens.mint();
+    const expiresAt = new Date(at.getTime() + request.joinTtlSeconds * 1000);
+    const { node, operation } = await store.beginProvisioning({
+      nodeId: newId(),
+      operationId,
+      name: plan.name,
+      ...(request.description === undefined ? {} : { description: request.description }),
+      labels: request.labels,
+      subject,
+      provisioning: {
+        operationId,
+        image: plan.stick.image.source,
+        target: targetPath(plan.stick),
+        ...(plan.stick.drive?.model === undefined ? {} : { model: plan.stick.drive.model }),
+        ...(plan.stick.drive?.serial === undefined ? {} : { serial: plan.stick.drive.serial }),
+        targetState: 'untouched',
+        verified: false,
+        identityWritten: false,
+        ...(request.config ? { joinTokenExpiresAt: expiresAt.toISOString() } : {}),
+      },
+      ...(request.config ? { joinToken: { hash: token.hash, expiresAt } } : {}),
+      now: at,
+    });
+    const files = identityFiles({
+      nodeId: node.id,
+      instanceId: `${node.id}-${operationId.slice(0, 8)}`,
+      name: node.name,
+      ...(plan.daemonUrl === undefined ? {} : { daemonUrl: plan.daemonUrl }),
+      caSha256: address().caSha256,
+      joinToken: token.secret,
+      joinExpiresAt: expiresAt,
+      sshKeys: plan.sshKeys,
+    });
+    const work = {
+      node,
+      operationId,
+      job: {
+        source: sourceOf(request.stick.image),
+        ...(request.stick.sha256 === undefined ? {} : { sha256: request.stick.sha256 }),
+        target: plan.stick.target,
+        identityFiles: request.config ? files : [],
+        verify: request.verify,
+        unmount: request.stick.unmount,
+        eject: request.eject,
+      },
+    };
+    return { node, operation, work };
+  }
+
+  /** Whether the name is free, or belongs to a node whose stick failed. */
+  async #claimable(name: string): Promise<NodePlan['action']> {
+    const holder = await this.#deps.store.find(name);
+    if (!holder) return 'create';
+    if (holder.status === 'failed') return 'retry';
+    const details: ErrorDetails = { node: holder.id, status: holder.status };
+    throw holder.status === 'provisioning'
+      ? new AppError('NODE_BUSY', `The stick of "${name}" is being written already.`, details)
+      : new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, details);
+  }
+
+  #daemonUrl(request: CreateNodeRequest): string | undefined {
+    const given = request.daemonUrl ?? this.#deps.address().publicUrl;
+    return given === undefined ? undefined : requireDaemonUrl(given);
+  }
+}
+
+function warningsOf(request: CreateNodeRequest, daemonUrl: string | undefined): readonly string[] {
+  return [
+    ...(request.config && daemonUrl === undefined
+      ? [
+          'This daemon has no address that a node can reach: give --daemon-url, or set publicUrl. The node will not join.',
+        ]
+      : []),
+    ...(request.config ? [] : ['The stick gets no identity (--no-config): it will not join.']),
+    ...(request.verify ? [] : ['The stick will not be read back (--no-verify).']),
+  ];
+}
+
+function targetPath(stick: StickPlan): string {
+  return stick.target.kind === 'device' ? stick.target.identity.path : stick.target.path;
+}
+
+function sourceOf(image: string): { kind: 'seed' } | { kind: 'file'; path: string } {
+  return image === 'seed' ? { kind: 'seed' } : { kind: 'file', path: image };
+}

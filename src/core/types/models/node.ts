@@ -1,0 +1,47 @@
+import type { TargetState } from './stick.js';
+
+/**
+ * Where a node is in its life. A stick takes it from `provisioning` to `provisioned` or `failed`; the agent's
+ * states follow when it joins.
+ */
+export type NodeStatus =
+  | 'provisioning'
+  | 'provisioned'
+  | 'joining'
+  | 'online'
+  | 'degraded'
+  | 'offline'
+  | 'lost'
+  | 'retired'
+  | 'failed';
+
+/** How the stick of a node was written. Kept with the node; replaced when the stick is written again. */
+export interface Provisioning {
+  readonly operationId: string;
+  readonly image: string;
+  readonly target: string;
+  readonly model?: string;
+  readonly serial?: string;
+  readonly targetState: TargetState;
+  readonly imageBytes?: number;
+  readonly bytesPerSecond?: number;
+  readonly durationMs?: number;
+  readonly verified: boolean;
+  readonly identityWritten: boolean;
+  readonly joinTokenExpiresAt?: string;
+}
+
+export interface Node {
+  readonly id: string;
+  readonly name: string;
+  readonly status: NodeStatus;
+  readonly statusReason?: string;
+  readonly statusSince: Date;
+  readonly description?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly formerName?: string;
+  readonly provisioning?: Provisioning;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly version: number;
+}

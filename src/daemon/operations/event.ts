@@ -1,0 +1,25 @@
+import type { Handlers } from '../dispatch.js';
+import type { EventFilter, EventHub } from '../events/event-hub.js';
+
+const DEFAULT_LIMIT = 100;
+
+/** Events: read a page, or follow. */
+export function eventHandlers(hub: EventHub): Pick<Handlers, 'events.list' | 'events.follow'> {
+  return {
+    'events.list': ({ after, limit = DEFAULT_LIMIT, ...filter }) =>
+      hub.list(cursorOf(after), filterOf(filter), limit),
+    'events.follow': ({ after, ...filter }, { signal }) =>
+      hub.follow(cursorOf(after), filterOf(filter), signal),
+  };
+}
+
+function cursorOf(after: string | undefined): bigint | undefined {
+  return after === undefined ? undefined : BigInt(after);
+}
+
+function filterOf({ type, object }: { type?: string; object?: string }): EventFilter {
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(object === undefined ? {} : { object }),
+  };
+}
