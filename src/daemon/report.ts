@@ -18,10 +18,9 @@ export type StartMessage =
 
 /** Sends one message to the parent, if it listens, and lets go of it so that the daemon can outlive it. */
 export async function tellParent(message: StartMessage): Promise<void> {
-  const { send } = process;
-  if (!send || !process.connected) return;
+  if (!process.send || !process.connected) return;
   await new Promise<void>((resolve) => {
-    send.call(process, message, undefined, undefined, () => resolve());
+    process.send?.(message, undefined, {}, () => resolve());
   });
   if (process.connected) process.disconnect();
 }

@@ -1,0 +1,70 @@
+import { type Static, type TSchema, Type } from 'typebox';
+
+/** One setting: its shape, where else it may come from, and what it is when nobody says. */
+export interface Setting<S extends TSchema = TSchema> {
+  readonly schema: S;
+  readonly env: string;
+  readonly default: Static<S> | undefined;
+  readonly secret?: boolean;
+  readonly summary: string;
+}
+
+function setting<S extends TSchema>(schema: S, rest: Omit<Setting<S>, 'schema'>): Setting<S> {
+  return { schema, ...rest };
+}
+
+/** Every setting there is. The reference, `config list` and validation are made from this table. */
+export const settings = {
+  'database.url': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'DATABASE_URL',
+    default: undefined,
+    secret: true,
+    summary: 'PostgreSQL server, 15 or newer. Unset: the daemon runs its own.',
+  }),
+  publicUrl: setting(Type.String({ minLength: 1, maxLength: 2048, pattern: '^https?://' }), {
+    env: 'SYNTROPY_PUBLIC_URL',
+    default: undefined,
+    summary: 'Address under which nodes reach this daemon; written on sticks.',
+  }),
+  'log.level': setting(
+    Type.Union([
+      Type.Literal('trace'),
+      Type.Literal('debug'),
+      Type.Literal('info'),
+      Type.Literal('warn'),
+      Type.Literal('error'),
+    ]),
+    { env: 'SYNTROPY_LOG_LEVEL', default: 'info', summary: 'What is worth a line in the log.' },
+  ),
+  'log.maxSizeMiB': setting(Type.Integer({ minimum: 1, maximum: 1024 }), {
+    env: 'SYNTROPY_LOG_MAX_SIZE_MIB',
+    default: 10,
+    summary: 'Size at which the log is rotated, in MiB.',
+  }),
+  'log.maxFiles': setting(Type.Integer({ minimum: 1, maximum: 100 }), {
+    env: 'SYNTROPY_LOG_MAX_FILES',
+    default: 5,
+    summary: 'How many rotated logs are kept.',
+  }),
+  'events.maxRows': setting(Type.Integer({ minimum: 1000, maximum: 10_000_000 }), {
+    env: 'SYNTROPY_EVENTS_MAX_ROWS',
+    default: 100_000,
+    summary: 'How many events are kept for those who resume.',
+  }),
+  'events.maxAgeDays': setting(Type.Integer({ minimum: 1, maximum: 3650 }), {
+    env: 'SYNTROPY_EVENTS_MAX_AGE_DAYS',
+    default: 30,
+    summary: 'How many days events are kept.',
+  }),
+  'usb.maxConcurrentWrites': setting(Type.Integer({ minimum: 1, maximum: 64 }), {
+    env: 'SYNTROPY_USB_MAX_CONCURRENT_WRITES',
+    default: 8,
+    summary: 'How many sticks are written at once.',
+  }),
+} as const satisfies Record<string, Setting>;
+
+export type SettingKey = keyof typeof settings;
+
+export function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(settings, key);
+}

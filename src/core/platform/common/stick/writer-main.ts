@@ -1,0 +1,68 @@
+import { createInterface } from 'node:readline';
+
+import type { WriteJob } from '../../../types/models/stick.js';
+import type { WriterMessage } from './writer-protocol.js';
+
+import { AppError } from '../../../types/errors/app-error.js';
+import { hostDeps } from './host-deps.js';
+import { writeStick } from './engine.js';
+
+/**
+ * The writer process. Its job is the first line of stdin, because a job holds a join token and argv is for everyone to read.
+ * A second line cancels. The end of stdin means that the daemon is gone, and then this process is to be gone too.
+ */
+function send(message: WriterMessage): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+const cancel = new AbortController();
+const lines = createInterface({ input: process.stdin });
+let started = false;
+
+lines.on('line', (line) => {
+  if (started) {
+    cancel.abort();
+    return;
+  }
+  started = true;
+  // Written by the daemon that spawned us, over a private pipe.
+  void run(JSON.parse(line) as WriteJob);
+});
+lines.on('close', () => {
+  // At once: a write that is under way ends with the process, as far as the drive lets it.
+  process.exit(1);
+});
+// Nobody reads any more: the daemon is gone.
+process.stdout.on('error', () => process.exit(1));
+
+async function run(job: WriteJob): Promise<void> {
+  try {
+    const report = await writeStick(job, await hostDeps(), {
+      signal: cancel.signal,
+      onProgress: (progress) => send({ type: 'progress', progress }),
+      onFirstWrite: () => send({ type: 'touched' }),
+    });
+    send({ type: 'done', report, maxRssBytes: process.resourceUsage().maxRSS * 1024 });
+  } catch (error) {
+    send({ type: 'failed', failure: failureOf(error) });
+  }
+  lines.removeAllListeners('close');
+  process.stdin.destroy();
+}
+
+function failureOf(error: unknown): Extract<WriterMessage, { type: 'failed' }>['failure'] {
+  if (error instanceof AppError) {
+    if (error.code === 'INTERNAL') process.stderr.write(`${describeBug(error.cause)}\n`);
+    return { code: error.code, message: error.message, details: error.details };
+  }
+  process.stderr.write(`${describeBug(error)}\n`);
+  return {
+    code: 'INTERNAL',
+    message: 'The writer hit a bug.',
+    details: { targetState: 'unusable' },
+  };
+}
+
+function describeBug(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process';
+import { open, readFile, readlink, rename, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { Placement } from './placement.js';
+
+const POLL_MS = 50;
+const FAST_STOP_MS = 15_000;
+const LOG_LIMIT_BYTES = 10 << 20;
+
+/** Small and safe: durable commits, a socket and no port, memory for one workstation. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  shared_buffers: '32MB',
+  max_connections: '40',
+  max_wal_size: '256MB',
+  min_wal_size: '32MB',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_min_messages: 'warning',
+  unix_socket_permissions: '0700',
+  cluster_name: 'syntropy',
+};
+
+/** Pid of the postmaster that runs on this data directory, if one does. A pid that was given to another program does not count. */
+export async function runningPid(dataDir: string): Promise<number | undefined> {
+  const text = await readFile(path.join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
+  const pid = Number(text.split('\n')[0]);
+  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined;
+  if (process.platform !== 'linux') return pid;
+  // A postmaster's working directory is its data directory.
+  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+  return cwd === dataDir ? pid : undefined;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/**
+ * Starts a postmaster that outlives this process: a crashed daemon's successor finds it again. Answers once it was spawned;
+ * whether it serves is seen by connecting.
+ */
+export async function spawnPostmaster(
+  placement: Placement,
+  binaries: string,
+  logFile: string,
+): Promise<{ pid: number; exited: Promise<void> }> {
+  await rotate(logFile);
+  const log = await open(logFile, 'a', 0o600);
+  const settings = { ...SETTINGS, unix_socket_directories: placement.socketDir };
+  const { account } = placement;
+  const child = spawn(
+    path.join(binaries, 'bin', 'postgres'),
+    ['-D', placement.dataDir, ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`])],
+    {
+      cwd: placement.dataDir,
+      // Out of our process group: a Ctrl-C for the daemon must not reach it before the daemon has closed.
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+      ...(account ? { uid: account.uid, gid: account.gid } : {}),
+    },
+  );
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  await log.close();
+  child.unref();
+  return { pid: child.pid ?? -1, exited };
+}
+
+/** Fast shutdown; immediate when that takes too long (https://www.postgresql.org/docs/current/server-shutdown.html). */
+export async function stopPostmaster(pid: number): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+    if (!isAlive(pid)) return;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      return;
+    }
+    const deadline = Date.now() + FAST_STOP_MS;
+    while (isAlive(pid) && Date.now() < deadline) await pause(POLL_MS);
+  }
+}
+
+async function rotate(logFile: string): Promise<void> {
+  const stats = await stat(logFile).catch(() => undefined);
+  if (stats && stats.size > LOG_LIMIT_BYTES) await rename(logFile, `${logFile}.1`);
+}

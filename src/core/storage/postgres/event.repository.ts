@@ -1,0 +1,78 @@
+import { type Kysely, sql } from 'kysely';
+
+import type { Event } from '../../types/models/event.js';
+
+interface NewEvent {
+  readonly type: string;
+  readonly object: { readonly kind: string; readonly id: string };
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+interface EventRow {
+  readonly id: string;
+  readonly type: string;
+  readonly object_kind: string;
+  readonly object_id: string;
+  readonly payload: Record<string, unknown>;
+  readonly created_at: Date;
+}
+
+/**
+ * Appends an event in the caller's transaction. Do it last: from here to the commit no other transaction can append,
+ * which is what makes cursors rise in commit order.
+ */
+export async function appendEvent(db: Kysely<unknown>, event: NewEvent): Promise<void> {
+  await sql`select append_event(${event.type}, ${event.object.kind}, ${event.object.id},
+    ${JSON.stringify(event.payload)}::jsonb)`.execute(db);
+}
+
+/** Events, read by cursor and pruned from the old end. */
+export class EventRepository {
+  readonly #db: Kysely<unknown>;
+
+  constructor(db: Kysely<unknown>) {
+    this.#db = db;
+  }
+
+  async listAfter(cursor: bigint, limit: number): Promise<readonly Event[]> {
+    const { rows } = await sql<EventRow>`
+      select * from events where id > ${cursor} order by id limit ${limit}`.execute(this.#db);
+    return rows.map((row) => ({
+      cursor: row.id,
+      type: row.type,
+      object: { kind: row.object_kind, id: row.object_id },
+      payload: row.payload,
+      createdAt: row.created_at,
+    }));
+  }
+
+  async latestCursor(): Promise<bigint> {
+    const { rows } = await sql<{ cursor: string }>`
+      select coalesce((select max(id) from events), (select cursor from events_pruned)) as cursor`.execute(
+      this.#db,
+    );
+    return BigInt(rows[0]?.cursor ?? 0);
+  }
+
+  async prunedCursor(): Promise<bigint> {
+    const { rows } = await sql<{ cursor: string }>`select cursor from events_pruned`.execute(
+      this.#db,
+    );
+    return BigInt(rows[0]?.cursor ?? 0);
+  }
+
+  /** Keeps the newest `maxRows` and nothing older than `maxAgeDays`. Remembers how far it pruned. */
+  async prune(maxRows: number, maxAgeDays: number): Promise<void> {
+    await sql`
+      with oldest as (
+        select greatest(
+          (select coalesce(max(id), 0) - ${maxRows} from events),
+          (select coalesce(max(id), 0) from events where created_at < now() - make_interval(days => ${maxAgeDays}))
+        ) as cursor
+      ), pruned as (
+        delete from events using oldest where events.id <= oldest.cursor returning events.id
+      )
+      update events_pruned set cursor = greatest(events_pruned.cursor, (select max(id) from pruned))
+      where exists (select from pruned)`.execute(this.#db);
+  }
+}

@@ -1,0 +1,54 @@
+import pg from 'pg';
+
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 10_000;
+
+/**
+ * Listens on one channel for as long as the process lives, on a connection of its own, and connects again when that breaks.
+ * Notifications may be lost meanwhile: `onNotify` is also called after each connect, and readers poll besides.
+ */
+export function listen(
+  connection: pg.ClientConfig,
+  channel: string,
+  onNotify: () => void,
+): { close(): Promise<void> } {
+  let client: pg.Client | undefined;
+  let closed = false;
+  let retryMs = FIRST_RETRY_MS;
+  let timer: NodeJS.Timeout | undefined;
+
+  const reconnect = () => {
+    client = undefined;
+    if (closed || timer) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void connect();
+    }, retryMs);
+    timer.unref();
+    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+  };
+  const connect = async () => {
+    const next = new pg.Client({ ...connection, application_name: 'syntropy-listen' });
+    next.on('error', reconnect);
+    next.on('end', reconnect);
+    next.on('notification', onNotify);
+    try {
+      await next.connect();
+      await next.query(`listen ${pg.escapeIdentifier(channel)}`);
+      client = next;
+      retryMs = FIRST_RETRY_MS;
+      onNotify();
+    } catch {
+      await next.end().catch(() => undefined);
+      reconnect();
+    }
+  };
+  void connect();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await client?.end().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+
+import type { NodeChange, NodeFilter } from '../../services/node/node.ports.js';
+import type { Node } from '../../types/models/node.js';
+
+import { AppError } from '../../types/errors/app-error.js';
+import { isUuid } from '../../utils/node-name.js';
+import { isUniqueViolation } from './database-errors.js';
+import { appendEvent } from './event.repository.js';
+import { type NodeRow, toNode } from './node.rows.js';
+
+/** Nodes: read, changed, deleted. Making one is in provisioning.repository.ts. */
+export class NodeRepository {
+  readonly #db: Kysely<unknown>;
+
+  constructor(db: Kysely<unknown>) {
+    this.#db = db;
+  }
+
+  async list(filter: NodeFilter): Promise<readonly Node[]> {
+    const { key = null, value = null } = filter.label ?? {};
+    const { rows } = await sql<NodeRow>`
+      select * from nodes
+      where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
+        and (${filter.retired} or status <> 'retired')
+        and (${key}::text is null or labels ? ${key})
+        and (${value}::text is null or labels ->> ${key} = ${value})
+        and (${filter.after ?? null}::text is null or name collate "C" > ${filter.after ?? null})
+      order by name collate "C"
+      limit ${filter.limit}`.execute(this.#db);
+    return rows.map(toNode);
+  }
+
+  async find(ref: string): Promise<Node | undefined> {
+    const row = await findRow(this.#db, ref);
+    return row && toNode(row);
+  }
+
+  async update(ref: string, change: NodeChange, now: Date): Promise<Node> {
+    return this.#db.transaction().execute(async (tx) => {
+      const before = await lockRow(tx, ref);
+      const labels = { ...before.labels, ...change.labels };
+      for (const key of change.removeLabels ?? []) delete labels[key];
+      const name = change.name ?? before.name;
+      try {
+        const { rows } = await sql<NodeRow>`
+          update nodes set name = ${name}, labels = ${JSON.stringify(labels)}::jsonb,
+            description = nullif(${change.description ?? before.description}, ''),
+            updated_at = ${now}, version = version + 1
+          where id = ${before.id} returning *`.execute(tx);
+        const node = toNode(requireRow(rows[0], ref));
+        await appendEvent(tx, {
+          type: 'node.updated',
+          object: { kind: 'node', id: node.id },
+          payload: { name: node.name, changed: Object.keys(change) },
+        });
+        return node;
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, { name });
+      }
+    });
+  }
+
+  /** Retires the node when a container, a route or a credit account refers to it; removes it otherwise. */
+  async delete(ref: string, now: Date): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
+    return this.#db.transaction().execute(async (tx) => {
+      const row = await lockRow(tx, ref);
+      const { rows } = await sql<{ busy: boolean; kept: boolean }>`
+        select exists (select from operations where node_id = ${row.id} and ended_at is null) as busy,
+               exists (select from containers where node_id = ${row.id})
+               or exists (select from network_routes where source_node_id = ${row.id} or destination_node_id = ${row.id})
+               or exists (select from cooperative_credits where node_id = ${row.id}) as kept`.execute(
+        tx,
+      );
+      if (rows[0]?.busy) {
+        throw new AppError('NODE_BUSY', `An operation on "${row.name}" still runs.`, {
+          node: row.id,
+        });
+      }
+      const outcome = rows[0]?.kept ? 'retired' : 'removed';
+      const after = outcome === 'retired' ? await retire(tx, row, now) : await remove(tx, row);
+      await appendEvent(tx, {
+        type: outcome === 'retired' ? 'node.retired' : 'node.removed',
+        object: { kind: 'node', id: row.id },
+        payload: { name: row.name },
+      });
+      return { node: toNode(after), outcome };
+    });
+  }
+}
+
+/** By id, or by name among those that live: a retired node's row has another name. */
+async function findRow(db: Kysely<unknown>, ref: string): Promise<NodeRow | undefined> {
+  const { rows } = isUuid(ref)
+    ? await sql<NodeRow>`select * from nodes where id = ${ref}`.execute(db)
+    : await sql<NodeRow>`select * from nodes where name = ${ref}`.execute(db);
+  return rows[0];
+}
+
+async function lockRow(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
+  const { rows } = isUuid(ref)
+    ? await sql<NodeRow>`select * from nodes where id = ${ref} for update`.execute(tx)
+    : await sql<NodeRow>`select * from nodes where name = ${ref} for update`.execute(tx);
+  const row = requireRow(rows[0], ref);
+  if (row.status !== 'retired') return row;
+  throw new AppError('NODE_NOT_FOUND', `Node "${ref}" is retired and no longer changes.`, {
+    node: row.id,
+  });
+}
+
+async function retire(tx: Transaction<unknown>, row: NodeRow, now: Date): Promise<NodeRow> {
+  await sql`update join_tokens set revoked_at = coalesce(revoked_at, ${now}) where node_id = ${row.id}`.execute(
+    tx,
+  );
+  const { rows } = await sql<NodeRow>`
+    update nodes set status = 'retired', former_name = name, name = name || '~' || left(id::text, 8),
+      failure_reason = null, status_since = ${now}, retired_at = ${now}, updated_at = ${now}, version = version + 1
+    where id = ${row.id} returning *`.execute(tx);
+  return requireRow(rows[0], row.id);
+}
+
+async function remove(tx: Transaction<unknown>, row: NodeRow): Promise<NodeRow> {
+  await sql`delete from nodes where id = ${row.id}`.execute(tx);
+  return row;
+}
+
+function requireRow(row: NodeRow | undefined, ref: string): NodeRow {
+  if (row) return row;
+  throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
+}

@@ -1,0 +1,35 @@
+import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
+
+/** A row of `nodes`, as `select *` gives it. */
+export interface NodeRow {
+  readonly id: string;
+  readonly name: string;
+  readonly status: NodeStatus;
+  readonly failure_reason: string | null;
+  readonly status_since: Date;
+  readonly description: string | null;
+  readonly labels: Record<string, string>;
+  readonly former_name: string | null;
+  readonly provisioning: Provisioning | null;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  /** bigint, which arrives as text. */
+  readonly version: string;
+}
+
+export function toNode(row: NodeRow): Node {
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    statusSince: row.status_since,
+    labels: row.labels,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    version: Number(row.version),
+    ...(row.failure_reason === null ? {} : { statusReason: row.failure_reason }),
+    ...(row.description === null ? {} : { description: row.description }),
+    ...(row.former_name === null ? {} : { formerName: row.former_name }),
+    ...(row.provisioning === null ? {} : { provisioning: row.provisioning }),
+  };
+}

@@ -1,0 +1,63 @@
+import { type Kysely, sql } from 'kysely';
+
+import type { OperationRecord, OperationStatus } from '../../types/models/operation.js';
+
+import { AppError } from '../../types/errors/app-error.js';
+import { isUuid } from '../../utils/node-name.js';
+import { type OperationRow, toOperation } from './operation.rows.js';
+
+interface OperationFilter {
+  readonly status?: OperationStatus;
+  /** Id or name of a node, or the name it had when the operation began. */
+  readonly node?: string;
+  /** `<created at>|<id>` of the last row of the page before. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** Operations, read and marked. They begin and end in the transactions of what they work on. */
+export class OperationRepository {
+  readonly #db: Kysely<unknown>;
+
+  constructor(db: Kysely<unknown>) {
+    this.#db = db;
+  }
+
+  /** Newest first; ids break ties, so that pages neither repeat nor skip. */
+  async list(filter: OperationFilter): Promise<readonly OperationRecord[]> {
+    const after = filter.after === undefined ? undefined : splitAfter(filter.after);
+    const { rows } = await sql<OperationRow>`
+      select * from operations
+      where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
+        and (${filter.node ?? null}::text is null or node_id::text = ${filter.node ?? null}
+             or node_name = ${filter.node ?? null})
+        and (${after?.at ?? null}::timestamptz is null
+             or (date_trunc('milliseconds', created_at), id) < (${after?.at ?? null}::timestamptz, ${after?.id ?? null}::uuid))
+      order by date_trunc('milliseconds', created_at) desc, id desc
+      limit ${filter.limit}`.execute(this.#db);
+    return rows.map(toOperation);
+  }
+
+  async find(id: string): Promise<OperationRecord | undefined> {
+    const { rows } = await sql<OperationRow>`
+      select * from operations where id = ${id}`.execute(this.#db);
+    return rows[0] && toOperation(rows[0]);
+  }
+
+  /** Notes the wish; whoever runs the operation obeys it. Undefined when it has ended or does not exist. */
+  async requestCancel(id: string, now: Date): Promise<OperationRecord | undefined> {
+    const { rows } = await sql<OperationRow>`
+      update operations set cancel_requested_at = coalesce(cancel_requested_at, ${now}), updated_at = ${now}
+      where id = ${id} and ended_at is null
+      returning *`.execute(this.#db);
+    return rows[0] && toOperation(rows[0]);
+  }
+}
+
+function splitAfter(after: string): { at: string; id: string } {
+  const [at = '', id = ''] = after.split('|');
+  if (!Number.isNaN(Date.parse(at)) && isUuid(id)) return { at, id };
+  throw new AppError('INPUT_INVALID', 'The cursor is not one that this daemon gave.', {
+    field: 'cursor',
+  });
+}
