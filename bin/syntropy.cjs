@@ -17,12 +17,21 @@ else handOver();
 function run() {
   if (process.argv[2] === '__complete') {
     // Asked by the shell at each press of the tab key: nothing of oclif is loaded.
-    require('../dist/cli/complete.cjs').run(process.argv.slice(3));
+    built('complete').run(process.argv.slice(3));
     return;
   }
   // A directory of this user's own. Node's default is one under /tmp that anyone could have laid before us.
   require('module').enableCompileCache(process.env.NODE_COMPILE_CACHE || cacheDirectory());
-  require('../dist/cli/main.cjs').run(process.argv.slice(2));
+  built('main').run(process.argv.slice(2));
+}
+
+function built(name) {
+  var file = path.join(__dirname, '..', 'dist', 'cli', name + '.cjs');
+  if (!require('fs').existsSync(file)) {
+    process.stderr.write('Error: Syntropy is not built.\nBuild it with `npm run build`.\n');
+    process.exit(EXIT_UNSUPPORTED);
+  }
+  return require(file);
 }
 
 function cacheDirectory() {

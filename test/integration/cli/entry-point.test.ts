@@ -99,6 +99,16 @@ describe('the entry point', () => {
   });
 });
 
+describe('the entry point of a clone that was not built', () => {
+  it('says how to build it, with status 8', async () => {
+    await using installed = await installation({ packagedNode: false });
+    await rm(path.join(installed.dir, 'dist'), { recursive: true });
+    const { stderr, status } = installed.run([], 'node', 'list');
+    expect(stderr).toBe('Error: Syntropy is not built.\nBuild it with `npm run build`.\n');
+    expect(status).toBe(8);
+  });
+});
+
 describe('the entry point on a Node that is too old', () => {
   it('hands over to the Node that is installed beside it', async () => {
     await using installed = await installation({ packagedNode: true });
