@@ -1,3 +1,6 @@
+// The certificate library finds its parts through it.
+import 'reflect-metadata';
+
 import {
   BasicConstraintsExtension,
   KeyUsageFlags,
@@ -5,7 +8,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import { randomBytes, webcrypto } from 'node:crypto';
 
 const CA_YEARS = 20;
 const YEAR_MS = 365.25 * 24 * 3600 * 1000;
@@ -60,12 +63,6 @@ export async function makeTokenKey(): Promise<NewKey> {
     publicPem: pem('PUBLIC KEY', spki),
     privateDer: await exportPrivate(keys.privateKey),
   };
-}
-
-/** SHA-256 over the certificate in DER, in hex: what a node pins before it sends its token. */
-export function certificateSha256(certificatePem: string): string {
-  const base64 = certificatePem.replaceAll(/-----[^-]+-----|\s/g, '');
-  return createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex');
 }
 
 async function exportPrivate(key: webcrypto.CryptoKey): Promise<Buffer> {

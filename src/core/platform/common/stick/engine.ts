@@ -18,7 +18,7 @@ import { createFingerprinter } from './fingerprint.js';
 import { HEAD_BYTES, kindOf } from './magic.js';
 import { Meter } from './meter.js';
 import { SEED_BYTES, seedImage } from './seed-image.js';
-import { xzSize, zstSize } from './stated-size.js';
+import { statedSize } from './stated-size.js';
 import { type IdentifyOpen, openTarget, type Target } from './target.js';
 import { verifyChunks, writeRaw, writeStream, type WriteContext } from './write.js';
 
@@ -108,14 +108,8 @@ async function openSource(job: WriteJob): Promise<Source> {
     file,
     fileBytes,
     format: kind.format,
-    imageBytes: await stated(file, fileBytes, kind.format),
+    imageBytes: await statedSize(file, fileBytes, kind.format),
   };
-}
-
-async function stated(file: FileHandle, fileBytes: number, format: ImageFormat) {
-  if (format === 'raw') return fileBytes;
-  if (format === 'xz') return xzSize(file, fileBytes);
-  return format === 'zst' ? zstSize(file, fileBytes) : undefined;
 }
 
 /** Hashes the file before the first byte is written, so that a wrong one costs nothing. */

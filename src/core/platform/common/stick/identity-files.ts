@@ -8,10 +8,9 @@ import type { IdentityFile } from '../../../types/models/stick.js';
 import { AppError } from '../../../types/errors/app-error.js';
 import { BufferRing } from './buffers.js';
 import { findFatVolume, type ReadAt } from './fat-volume.js';
+import { IDENTITY_LABEL, withoutIdentity } from './identity-label.js';
 import { BLOCK_BYTES } from './target.js';
 
-/** Label of the partition that cloud-init's NoCloud source looks for. */
-export const IDENTITY_LABEL = 'CIDATA';
 const BOUNCE_BYTES = 64 << 10;
 
 /**
@@ -36,20 +35,13 @@ export async function placeIdentity(
   await handle.sync();
   await inVolume(disk, volume.partition, async (fs) => {
     for (const file of files) {
-      const found = await fs.promises.readFile(`/${file.path}`, 'utf8');
+      const found = await fs.promises.readFile(`/${file.path}`, { encoding: 'utf8' });
       if (found === file.text) continue;
       throw new AppError('VERIFY_FAILED', `The file ${file.path} was not read back as written.`, {
         file: file.path,
       });
     }
   });
-}
-
-export function withoutIdentity(): AppError {
-  return new AppError(
-    'IMAGE_WITHOUT_CIDATA',
-    `The image has no FAT partition labelled ${IDENTITY_LABEL} to put the identity in.`,
-  );
 }
 
 type FatFs = Parameters<Parameters<typeof interact>[2]>[0];

@@ -1,5 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
+import type { ImageFormat } from '../../../types/models/image.js';
+
 import { isSkippableFrame } from './magic.js';
 
 /** Streams of one file that are looked at: beyond it, the size counts as not stated. */
@@ -8,10 +10,35 @@ const MAX_STREAMS = 10_000;
 const MAX_INDEX_BYTES = 64 << 20;
 
 /**
+ * Size of the image in a file, where the file states it. gz states it modulo 4 GiB and bz2 not at all, so theirs is unknown.
+ * @throws {AppError} what a zip file is refused for.
+ */
+export async function statedSize(
+  file: FileHandle,
+  fileBytes: number,
+  format: ImageFormat,
+): Promise<number | undefined> {
+  switch (format) {
+    case 'raw':
+      return fileBytes;
+    case 'xz':
+      return xzSize(file, fileBytes);
+    case 'zst':
+      return zstSize(file, fileBytes);
+    case 'zip': {
+      const { findZipEntry } = await import('./zip.js');
+      return (await findZipEntry(file, fileBytes)).uncompressedSize;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/**
  * Unpacked size of an .xz file, from the indexes at its end (https://tukaani.org/xz/xz-file-format.txt §2.1.2, §4).
  * Undefined when they do not add up; unpacking then finds the damage.
  */
-export async function xzSize(file: FileHandle, fileBytes: number): Promise<number | undefined> {
+async function xzSize(file: FileHandle, fileBytes: number): Promise<number | undefined> {
   let end = fileBytes;
   let total = 0;
   for (let streams = 0; streams < MAX_STREAMS && end > 0; streams += 1) {
@@ -81,7 +108,7 @@ export async function zstStart(file: FileHandle, fileBytes: number): Promise<num
  * Unpacked size of a .zst file whose one frame states it (RFC 8878 §3.1.1.1). Undefined when it does not, or when more
  * frames follow.
  */
-export async function zstSize(file: FileHandle, fileBytes: number): Promise<number | undefined> {
+async function zstSize(file: FileHandle, fileBytes: number): Promise<number | undefined> {
   const start = await zstStart(file, fileBytes);
   const head = await bytesAt(file, start, 18);
   if (head.length < 18 || head.readUInt32LE(0) !== 0xfd2fb528) return undefined;

@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { constants, type FileHandle, link, open, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
 
 import type { DriveIdentity } from '../../../types/models/drive.js';
 import type { TargetState, WriteTarget } from '../../../types/models/stick.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { errnoOf, targetError } from './errno.js';
+import { partPath } from './parts.js';
 
 /** O_DIRECT lengths and offsets are multiples of this on every disk that there is. */
 export const BLOCK_BYTES = 4096;
@@ -80,7 +79,7 @@ async function openDevice(expected: DriveIdentity, identify: IdentifyOpen): Prom
  * nothing unfinished ever has the name.
  */
 async function openFile(file: string, replace: boolean): Promise<Target> {
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID()}.part`);
+  const temporary = partPath(file);
   const { handle, direct } = await openDirect(
     temporary,
     constants.O_CREAT | constants.O_EXCL,

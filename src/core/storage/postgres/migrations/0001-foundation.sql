@@ -93,7 +93,7 @@ CREATE TABLE events (
   created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 -- The newest cursor that is no longer kept; one row.
-CREATE TABLE events_pruned (only BOOLEAN PRIMARY KEY DEFAULT true CHECK (only), cursor BIGINT NOT NULL DEFAULT 0);
+CREATE TABLE events_pruned (singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton), cursor BIGINT NOT NULL DEFAULT 0);
 INSERT INTO events_pruned DEFAULT VALUES;
 
 -- Ids must become visible in their order, or a reader that resumes after id 7 would miss a 6 that commits later.

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+
+import type { KeyRepository, StoredKey } from '../../core/storage/postgres/key.repository.js';
+
+/** The keys that every replica of a grid shares. Made on first start. */
+export interface GridKeys {
+  readonly ca: StoredKey;
+  readonly tokenSigning: StoredKey;
+}
+
+export async function ensureGridKeys(keys: KeyRepository, now: Date): Promise<GridKeys> {
+  // Loaded only when a key is made: certificates are a heavy library, and keys are made once.
+  const authority = () => import('./authority.js');
+  return {
+    ca: await keys.ensure('ca', async () => (await authority()).makeAuthority(now)),
+    tokenSigning: await keys.ensure('token-signing', async () =>
+      (await authority()).makeTokenKey(),
+    ),
+  };
+}
+
+/** SHA-256 over the certificate in DER, in hex: what a node pins before it sends its token. */
+export function certificateSha256(certificatePem: string): string {
+  const base64 = certificatePem.replaceAll(/-----[^-]+-----|\s/g, '');
+  return createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex');
+}
