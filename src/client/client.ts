@@ -1,0 +1,228 @@
+import type {
+  CallId,
+  OperationInput,
+  OperationOutput,
+  OperationId,
+  StreamId,
+} from '../contract/registry.js';
+import type { HttpMethod } from '../contract/operation.js';
+import type { ErrorDetails } from '../core/types/errors/app-error.js';
+
+import { AppError } from '../core/types/errors/app-error.js';
+import { isErrorCode } from '../core/types/errors/codes.js';
+import { routes } from './routes.generated.js';
+
+/** Version of the API that this client speaks; src/contract/registry.ts has the same, which a test makes sure of. */
+export const CLIENT_API_VERSION = '1.0';
+
+export interface HttpRequest {
+  readonly method: HttpMethod;
+  /** With its query string. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The whole body. */
+  text(): Promise<string>;
+  /** The body as it comes. */
+  readonly chunks: AsyncIterable<string>;
+}
+
+/** Carries one request. Throws AppError DAEMON_UNREACHABLE, SOCKET_PERMISSION or TIMED_OUT. */
+export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
+
+export interface CallOptions {
+  /** Makes a repeated mutation happen once. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+  /** For the whole answer. Default: 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface ClientOptions {
+  readonly transport: Transport;
+  /** Told once when client and daemon differ in the minor version of the API. */
+  readonly onSkew?: (daemonVersion: string) => void;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const MAX_EVENT_CHARACTERS = 1 << 20;
+
+/**
+ * Typed calls of every operation of the contract. Needs nothing of Node itself: where bytes go is the transport's, so that
+ * the same client runs in a browser.
+ */
+export class SyntropyClient {
+  readonly #options: ClientOptions;
+  #skewTold = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {AppError} with the code that the daemon gave, or the transport's. */
+  async call<Id extends CallId>(
+    id: Id,
+    input: OperationInput<Id>,
+    options: CallOptions = {},
+  ): Promise<OperationOutput<Id>> {
+    const response = await this.#send(id, input, options, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const text = await response.text();
+    // The daemon shapes each answer by the contract before it sends it.
+    return parseJson(text, id) as OperationOutput<Id>;
+  }
+
+  /**
+   * Items of a stream as they happen, until the signal aborts or the connection ends. To resume, call again with the cursor of
+   * the last item.
+   * @throws {AppError} as `call`, also while it runs.
+   */
+  async *stream<Id extends StreamId>(
+    id: Id,
+    input: OperationInput<Id>,
+    options: Pick<CallOptions, 'signal'> = {},
+  ): AsyncGenerator<OperationOutput<Id>> {
+    const response = await this.#send(id, input, options, 0);
+    for await (const data of serverSentEvents(response.chunks)) {
+      yield parseJson(data, id) as OperationOutput<Id>;
+    }
+  }
+
+  async #send(
+    id: OperationId,
+    input: object,
+    options: CallOptions,
+    timeoutMs: number,
+  ): Promise<HttpResponse> {
+    const { method, path, body } = place(id, input);
+    const response = await this.#options.transport({
+      method,
+      path,
+      timeoutMs,
+      headers: {
+        'syntropy-api': CLIENT_API_VERSION,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(options.idempotencyKey === undefined
+          ? {}
+          : { 'idempotency-key': options.idempotencyKey }),
+      },
+      ...(body === undefined ? {} : { body }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    this.#checkVersion(response.headers['syntropy-api']);
+    if (response.status >= 200 && response.status < 300) return response;
+    throw failureOf(await response.text(), response.status, id);
+  }
+
+  #checkVersion(daemonVersion: string | undefined): void {
+    if (daemonVersion === undefined || daemonVersion === CLIENT_API_VERSION) return;
+    if (daemonVersion.split('.')[0] !== CLIENT_API_VERSION.split('.')[0]) {
+      throw new AppError(
+        'API_VERSION_MISMATCH',
+        `The daemon speaks API ${daemonVersion}, this command ${CLIENT_API_VERSION}.`,
+        { daemonVersion, clientVersion: CLIENT_API_VERSION },
+      );
+    }
+    if (this.#skewTold) return;
+    this.#skewTold = true;
+    this.#options.onSkew?.(daemonVersion);
+  }
+}
+
+/** Puts an input where the contract's HTTP binding has it: path, then query (GET, DELETE) or body. */
+function place(id: OperationId, input: object) {
+  const [method, template] = routes[id];
+  const rest = new Map<string, unknown>(
+    Object.entries(input).filter(([, value]) => value !== undefined),
+  );
+  const path = template.replaceAll(/:(\w+)/g, (_, name: string) => {
+    const value = encodeURIComponent(String(rest.get(name)));
+    rest.delete(name);
+    return value;
+  });
+  if (method === 'POST' || method === 'PATCH') {
+    return { method, path, body: JSON.stringify(Object.fromEntries(rest)) };
+  }
+  const query = [...rest].map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  return {
+    method,
+    path: query.length === 0 ? path : `${path}?${query.join('&')}`,
+    body: undefined,
+  };
+}
+
+function failureOf(text: string, status: number, id: OperationId): AppError {
+  const problem: unknown = safeJson(text);
+  if (
+    typeof problem === 'object' &&
+    problem !== null &&
+    'code' in problem &&
+    isErrorCode(problem.code)
+  ) {
+    const message = 'detail' in problem ? String(problem.detail) : problem.code;
+    const requestId = 'requestId' in problem ? { requestId: String(problem.requestId) } : {};
+    const details = 'details' in problem ? detailsOf(problem.details) : {};
+    return new AppError(
+      problem.code,
+      message,
+      problem.code === 'INTERNAL' ? { ...details, ...requestId } : details,
+    );
+  }
+  return new AppError(
+    'INTERNAL',
+    `The daemon gave an unexpected answer to ${id} (HTTP ${status}).`,
+    {
+      status,
+    },
+  );
+}
+
+function detailsOf(value: unknown): ErrorDetails {
+  const details: Record<string, string | number | boolean> = {};
+  if (typeof value !== 'object' || value === null) return details;
+  for (const [key, detail] of Object.entries(value)) {
+    if (typeof detail === 'string' || typeof detail === 'number' || typeof detail === 'boolean') {
+      details[key] = detail;
+    }
+  }
+  return details;
+}
+
+function parseJson(text: string, id: OperationId): unknown {
+  const value = safeJson(text);
+  if (value !== undefined) return value;
+  throw new AppError('INTERNAL', `The daemon's answer to ${id} is not JSON.`);
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The data of each event (https://html.spec.whatwg.org/multipage/server-sent-events.html); comments keep the line alive. */
+async function* serverSentEvents(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let pending = '';
+  for await (const chunk of chunks) {
+    const blocks = (pending + chunk).split('\n\n');
+    pending = blocks.pop() ?? '';
+    if (pending.length > MAX_EVENT_CHARACTERS) {
+      throw new AppError('INTERNAL', 'The daemon sent an event that is too long.');
+    }
+    for (const block of blocks) {
+      const data = block
+        .split('\n')
+        .filter((line) => line.startsWith('data: '))
+        .map((line) => line.slice(6));
+      if (data.length > 0) yield data.join('\n');
+    }
+  }
+}
