@@ -15,6 +15,7 @@ const oclif = {
   dirname: 'syntropy',
   commands: './commands',
   topicSeparator: ' ',
+  hooks: { command_not_found: './cli/command-not-found.cjs' },
   topics: {
     config: { description: 'Read and change the configuration of the daemon.' },
     daemon: { description: 'Run, watch, back up and install the core daemon.' },
@@ -87,11 +88,11 @@ const lighterCore = {
   },
 };
 
-/** What bin/syntropy.cjs calls: `main` for commands, `complete` for the shell's tab key. */
+/** What bin/syntropy.cjs calls: `main` for commands, `complete` for the shell's tab key; and oclif's hook. */
 async function buildEntries() {
   await build({
     ...common,
-    entryPoints: ['src/cli/main.ts', 'src/cli/complete.ts'],
+    entryPoints: ['src/cli/main.ts', 'src/cli/complete.ts', 'src/cli/command-not-found.ts'],
     outdir: 'dist/cli',
     outExtension: { '.js': '.cjs' },
     plugins: [coreAt('./core.cjs')],

@@ -1,6 +1,10 @@
 // Makes dist/: the writer and the daemon as ES modules, the command line as described in scripts/build-cli.mjs.
 import { build } from 'esbuild';
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+
+import { buildCli } from './build-cli.mjs';
+
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 const common = {
   bundle: true,
@@ -14,6 +18,7 @@ const common = {
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
 await Promise.all([
+  buildCli(),
   build({
     ...common,
     entryPoints: { writer: 'src/core/platform/common/stick/writer-main.ts' },
@@ -27,6 +32,7 @@ await Promise.all([
   build({
     ...common,
     entryPoints: { daemon: 'src/daemon/main.ts' },
+    define: { SYNTROPY_VERSION: JSON.stringify(version) },
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     format: 'esm',

@@ -1,0 +1,36 @@
+import type { SyntropyClient } from '../client/client.js';
+import type { OperationInput } from '../contract/registry.js';
+
+type Filter = Pick<OperationInput<'events.follow'>, 'type' | 'object'>;
+
+/**
+ * Yields at once, and again after each event that fits: read the present state at each. Begins from a cursor that is older than
+ * the first reading, so that nothing is missed between the two.
+ */
+export async function* changes(
+  client: SyntropyClient,
+  filter: Filter,
+  signal: AbortSignal,
+): AsyncGenerator<void> {
+  while (!signal.aborted) {
+    const { cursor } = await client.call('events.list', {}, { signal });
+    yield;
+    try {
+      for await (const _ of client.stream(
+        'events.follow',
+        { ...filter, after: cursor },
+        { signal },
+      )) {
+        if (signal.aborted) return;
+        yield;
+      }
+    } catch (error) {
+      // Too far behind: what happened in between is in the state that is read next.
+      if (!isExpired(error)) throw error;
+    }
+  }
+}
+
+function isExpired(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'CURSOR_EXPIRED';
+}

@@ -1,0 +1,33 @@
+import { AppError } from '../core/types/errors/app-error.js';
+
+const UNIT_MS = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+} as const;
+
+/** Longer than any wait makes sense, and short enough for a timer to be set in steps. */
+const MAX_MS = 10 * 365 * UNIT_MS.d;
+
+/**
+ * Reads a duration such as `30s`, `1h30m`, `7d` or `500ms`, in milliseconds. `flag` is named when it cannot be read.
+ * @throws {AppError} USAGE_INVALID.
+ */
+export function parseDuration(text: string, flag: string): number {
+  const parts = [...text.matchAll(/(\d{1,9})(ms|s|m|h|d|w)/g)];
+  const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs(unit), 0);
+  const whole = parts.map(([part]) => part).join('');
+  if (parts.length > 0 && whole === text && total > 0 && total <= MAX_MS) return total;
+  throw new AppError(
+    'USAGE_INVALID',
+    `--${flag} ${JSON.stringify(text)} is no duration; write it as 30s, 1h30m or 7d.`,
+    { flag },
+  );
+}
+
+function unitMs(unit: string | undefined): number {
+  return Object.entries(UNIT_MS).find(([name]) => name === unit)?.[1] ?? 0;
+}

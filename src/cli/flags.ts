@@ -1,0 +1,43 @@
+import { Args, Flags } from '@oclif/core';
+
+/**
+ * A positional argument. Never read from stdin: oclif would by default, and a command in a `while read` loop would then eat the
+ * rest of the loop.
+ */
+export function argument(description: string) {
+  return Args.string({ description, required: true, ignoreStdin: true });
+}
+
+export const nodeArgument = { node: argument('Id or name of the node.') };
+
+export const idempotencyFlag = {
+  'idempotency-key': Flags.string({
+    summary: 'Makes a retry safe: the same key and request happen once.',
+    helpValue: '<key>',
+  }),
+};
+
+export const yesFlag = {
+  yes: Flags.boolean({ char: 'y', summary: 'Answer every question with yes.' }),
+};
+
+export const timeoutFlag = {
+  timeout: Flags.string({
+    summary: 'Longest time to wait, such as 30s or 1h30m; then status 7.',
+    helpValue: '<duration>',
+  }),
+};
+
+export const progressFlag = {
+  progress: Flags.string({
+    summary: 'How progress is shown on stderr.',
+    options: ['auto', 'json', 'none', 'plain'] as const,
+    default: 'auto' as const,
+  }),
+};
+
+/** The options of a call that changes something. */
+export function callOptions(flags: { readonly 'idempotency-key'?: string | undefined }) {
+  const key = flags['idempotency-key'];
+  return key === undefined ? {} : { idempotencyKey: key };
+}

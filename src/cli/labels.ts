@@ -1,0 +1,32 @@
+import { AppError } from '../core/types/errors/app-error.js';
+
+/**
+ * Reads `key=value` texts.
+ * @throws {AppError} USAGE_INVALID.
+ */
+export function labelsOf(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(texts.map((text) => labelOf(text)));
+}
+
+/** Reads a change of labels: `key=value` sets, `key-` removes. */
+export function labelChange(texts: readonly string[]): {
+  labels?: Record<string, string>;
+  removeLabels?: string[];
+} {
+  const removed = texts.filter((text) => text.endsWith('-') && !text.includes('='));
+  const set = texts.filter((text) => !removed.includes(text));
+  return {
+    ...(set.length === 0 ? {} : { labels: labelsOf(set) }),
+    ...(removed.length === 0 ? {} : { removeLabels: removed.map((text) => text.slice(0, -1)) }),
+  };
+}
+
+function labelOf(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new AppError(
+    'USAGE_INVALID',
+    `--label ${JSON.stringify(text)} is no label; write it as key=value.`,
+    { flag: 'label' },
+  );
+}

@@ -1,0 +1,65 @@
+import { flush, run as runCore } from '@oclif/core';
+import path from 'node:path';
+
+import { exitCodeOf, failureOf, failureText } from './failure.js';
+
+/**
+ * Runs one command line. Here, and nowhere else, a failure becomes text or a document and an exit status.
+ * Built as dist/cli/main.cjs; `dist` is the folder that oclif reads.
+ */
+export function run(argv: readonly string[]): void {
+  endQuietlyWhenNobodyReads();
+  process.once('SIGINT', exitInterrupted);
+  void start(argv);
+}
+
+async function start(argv: readonly string[]): Promise<void> {
+  try {
+    await runCore([...argv], { root: path.dirname(__dirname) });
+    await flush();
+  } catch (error) {
+    await fail(error, argv);
+  }
+}
+
+/** `| head -1` has seen enough: not an error, and not a reason to say anything. */
+function endQuietlyWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+}
+
+function exitInterrupted(): void {
+  process.exit(130);
+}
+
+async function fail(error: unknown, argv: readonly string[]): Promise<void> {
+  if (isExit(error)) {
+    process.exitCode = error.oclif.exit;
+    return;
+  }
+  const failure = failureOf(error);
+  if (process.env['DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (wantsJson(argv)) {
+    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, error: failure }, undefined, 2)}\n`);
+  } else {
+    process.stderr.write(failureText(failure));
+  }
+  // A stream that is still open must not keep a failed command waiting.
+  process.exitCode = exitCodeOf(failure);
+  await flush();
+  process.exit();
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+/** What `this.exit()` of oclif throws. */
+function isExit(error: unknown): error is Error & { readonly oclif: { readonly exit: number } } {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIT';
+}
