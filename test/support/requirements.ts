@@ -14,7 +14,8 @@ const probes = {
     return hasProgram('losetup') ? undefined : 'needs losetup';
   },
   qemu: () => (hasProgram('qemu-system-x86_64') ? undefined : 'needs qemu-system-x86_64'),
-  mtools: () => (hasProgram('mcopy') ? undefined : 'needs mtools'),
+  mtools: () =>
+    hasProgram('mcopy') && hasProgram('mkfs.vfat') ? undefined : 'needs mtools and dosfstools',
   postgres: () =>
     existsSync('/usr/lib/postgresql') ? undefined : 'needs PostgreSQL server binaries',
   systemd: () => (hasProgram('systemd-analyze') ? undefined : 'needs systemd-analyze'),

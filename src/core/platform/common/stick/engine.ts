@@ -19,7 +19,7 @@ import { HEAD_BYTES, kindOf } from './magic.js';
 import { Meter } from './meter.js';
 import { SEED_BYTES, seedImage } from './seed-image.js';
 import { statedSize } from './stated-size.js';
-import { type IdentifyOpen, openTarget, type Target } from './target.js';
+import { BLOCK_BYTES, type IdentifyOpen, openTarget, type Target } from './target.js';
 import { verifyChunks, writeRaw, writeStream, type WriteContext } from './write.js';
 
 /** Measured on a tmpfs loop: fewer or smaller leaves the device waiting, more gains nothing. */
@@ -192,7 +192,10 @@ async function placeFiles(
   hooks.signal.throwIfAborted();
   hooks.onProgress({ phase: 'identity', doneBytes: 0, bytesPerSecond: 0 });
   const { placeIdentity } = await import('./identity-files.js');
-  await placeIdentity(target.handle, target.sizeBytes ?? imageBytes, job.identityFiles);
+  const { handle, name } = target;
+  // A file still has its last block whole: it is cut to the image's length when it is published.
+  const sizeBytes = target.sizeBytes ?? Math.ceil(imageBytes / BLOCK_BYTES) * BLOCK_BYTES;
+  await placeIdentity({ handle, name, sizeBytes }, job.identityFiles, new Date());
 }
 
 function withState(error: unknown, targetState: TargetState, signal: AbortSignal): AppError {
