@@ -20,6 +20,7 @@ export default class NodeUpdate extends BaseCommand {
       summary: 'Set a label with key=value, or remove it with key-. May be repeated.',
       helpValue: '<label>',
       multiple: true,
+      multipleNonGreedy: true,
     }),
     description: Flags.string({ summary: 'New description; empty removes it.' }),
     ...idempotencyFlag,

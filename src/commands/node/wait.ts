@@ -20,6 +20,7 @@ export default class NodeWait extends BaseCommand {
       summary: 'Status to wait for. May be repeated: any of them will do.',
       options: nodeStatuses,
       multiple: true,
+      multipleNonGreedy: true,
       required: true,
     })(),
     ...timeoutFlag,

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** What starts the daemon of an installation. */
+export interface Programs {
+  /** The Node that runs this command. */
+  readonly node: string;
+  /** Folder that holds bin/. */
+  readonly installation: string;
+}
+
+/**
+ * The unit of the system daemon, with the paths of this installation. Its text is deploy/systemd/syntropy.service, which packages
+ * install as it is; why each option is there is said in it.
+ */
+export async function systemdUnit({ node, installation }: Programs): Promise<string> {
+  const template = await readFile(
+    path.join(installation, 'deploy', 'systemd', 'syntropy.service'),
+    'utf8',
+  );
+  const daemon = path.join(installation, 'bin', 'syntropy-daemon.mjs');
+  return template.replace(
+    /^ExecStart=\S+ \S+/m,
+    () => `ExecStart=${quoted(node)} ${quoted(daemon)}`,
+  );
+}
+
+/** As systemd.service(5) reads a command line: `%` and `$` mean something, and so do spaces outside of quotes. */
+function quoted(text: string): string {
+  const escaped = text.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /^[\w./%$-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
+}
