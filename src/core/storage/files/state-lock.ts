@@ -1,11 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { writeFileAtomic } from './atomic-file.js';
-
-const SQLITE_BUSY = 5;
+import { acquireFileLock } from './file-lock.js';
 
 export interface StateLock {
   release(): Promise<void>;
@@ -13,19 +11,12 @@ export interface StateLock {
 
 /**
  * Makes this process the only daemon of a state directory until it releases or dies.
- *
- * The lock is the exclusive lock of an empty SQLite file, because that is what Node offers of the operating system's
- * file locks on every platform: the kernel drops it with the process, so nothing stale is ever left to judge.
  * @throws {AppError} DAEMON_ALREADY_RUNNING, with the pid of the holder when it is known.
  */
 export async function acquireStateLock(stateDir: string): Promise<StateLock> {
-  const database = new DatabaseSync(path.join(stateDir, 'daemon.lock'), { timeout: 0 });
   const pidFile = path.join(stateDir, 'daemon.pid');
-  try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-  } catch (error) {
-    database.close();
-    if (!isBusy(error)) throw error;
+  const lock = acquireFileLock(path.join(stateDir, 'daemon.lock'));
+  if (!lock) {
     const pid = await readPid(pidFile);
     throw new AppError(
       'DAEMON_ALREADY_RUNNING',
@@ -37,13 +28,9 @@ export async function acquireStateLock(stateDir: string): Promise<StateLock> {
   return {
     async release() {
       await rm(pidFile, { force: true });
-      database.close();
+      lock.release();
     },
   };
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
 }
 
 async function readPid(pidFile: string): Promise<number | undefined> {

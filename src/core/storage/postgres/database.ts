@@ -7,6 +7,8 @@ import { EmbeddedPostgres } from './embedded/supervisor.js';
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** Later than the server's own limit: for a server that has gone without a word. */
+const ANSWER_TIMEOUT_MS = 40_000;
 const OLDEST_SUPPORTED = 150_000;
 
 export interface DatabaseOptions {
@@ -59,6 +61,8 @@ async function open(
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
     application_name: 'syntropy',
   });
   // An idle connection that breaks is replaced by the pool; unheard, its error would end the process.
@@ -75,6 +79,8 @@ async function open(
       connection,
       async close() {
         await db.destroy();
+        // Kysely leaves a pool alone that it was never asked to use.
+        if (!pool.ending) await pool.end();
         await afterClose();
       },
     };
@@ -111,18 +117,17 @@ function reasonOf(error: unknown): string {
   return typeof code === 'string' ? code : 'no answer';
 }
 
-/** Host, port and database of a URL. @throws {AppError} CONFIG_INVALID without quoting it. */
+/** Host, port and database of a URL, as the driver reads it. @throws {AppError} CONFIG_INVALID without quoting it. */
 function describeUrl(databaseUrl: string): string {
-  if (!URL.canParse(databaseUrl) || !/^postgres(ql)?:$/.test(new URL(databaseUrl).protocol)) {
+  try {
+    if (!/^postgres(ql)?:\/\//.test(databaseUrl)) throw new TypeError('another protocol');
+    const { host, port, database } = new pg.Client({ connectionString: databaseUrl });
+    return `${host}:${port}/${database ?? ''}`;
+  } catch {
     throw new AppError(
       'CONFIG_INVALID',
       'DATABASE_URL must be like postgres://user@host:5432/name.',
-      {
-        key: 'database.url',
-      },
+      { key: 'database.url' },
     );
   }
-  const url = new URL(databaseUrl);
-  const host = url.hostname || url.searchParams.get('host') || 'local';
-  return `${host}${url.port ? `:${url.port}` : ''}${url.pathname}`;
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
 
@@ -28,13 +29,20 @@ export function listen(
     retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
   };
   const connect = async () => {
-    const next = new pg.Client({ ...connection, application_name: 'syntropy-listen' });
+    const next = new pg.Client({
+      ...connection,
+      application_name: 'syntropy-listen',
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      // It only ever reads: without probes a server that is gone would never be missed.
+      keepAlive: true,
+    });
     next.on('error', reconnect);
     next.on('end', reconnect);
     next.on('notification', onNotify);
     try {
       await next.connect();
       await next.query(`listen ${pg.escapeIdentifier(channel)}`);
+      if (closed) return await next.end();
       client = next;
       retryMs = FIRST_RETRY_MS;
       onNotify();

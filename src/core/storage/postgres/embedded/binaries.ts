@@ -1,12 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
 import { AppError } from '../../../types/errors/app-error.js';
 
 const platformNames: Readonly<Record<string, string>> = { win32: 'windows' };
+
+/** A copy that is older than this and not finished was left by a crash. */
+const ABANDONED_MS = 3600_000;
 
 interface Package {
   readonly native: string;
@@ -30,6 +44,7 @@ export async function installBinaries(into: string): Promise<string> {
   const target = path.join(into, source.version);
   if (await exists(path.join(target, 'bin'))) return target;
   await mkdir(into, { recursive: true, mode: 0o755 });
+  await removeAbandoned(into);
   const temporary = path.join(into, `.${source.version}.${randomUUID()}`);
   try {
     await cp(source.native, temporary, {
@@ -39,6 +54,7 @@ export async function installBinaries(into: string): Promise<string> {
       verbatimSymlinks: true,
     });
     await makeLinks(source.native, temporary);
+    await openToOthers(temporary);
     await rename(temporary, target);
   } catch (error) {
     // Another daemon may have installed the same version meanwhile; then its copy is as good.
@@ -78,13 +94,33 @@ function versionOf(manifest: unknown): string {
 async function makeLinks(native: string, target: string): Promise<void> {
   const list = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   // Written by the package's own build: pairs of paths that begin with `native/`.
-  const links = JSON.parse(list) as readonly Link[];
+  const links: readonly Link[] = JSON.parse(list);
   for (const link of links) {
     const at = path.join(target, path.relative('native', link.target));
     await symlink(path.basename(link.source), at).catch((error: unknown) => {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'EEXIST') throw error;
     });
+  }
+}
+
+/** Whatever umask npm installed the package under: the account that runs Postgres must be able to read it. */
+async function openToOthers(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name);
+    const isProgram = entry.isDirectory() || path.basename(entry.parentPath) === 'bin';
+    if (!entry.isSymbolicLink()) await chmod(file, isProgram ? 0o755 : 0o644);
+  }
+}
+
+async function removeAbandoned(into: string): Promise<void> {
+  for (const name of (await readdir(into)).filter((entry) => entry.startsWith('.'))) {
+    const copy = path.join(into, name);
+    const stats = await stat(copy).catch(() => undefined);
+    if (stats && Date.now() - stats.ctimeMs > ABANDONED_MS) {
+      await rm(copy, { recursive: true, force: true });
+    }
   }
 }
 

@@ -49,8 +49,10 @@ async function initdb(placement: Placement, binaries: string, into: string): Pro
       ...(account ? { uid: account.uid, gid: account.gid } : {}),
     },
   );
-  await writeFile(path.join(into, 'pg_hba.conf'), 'local all all peer map=syntropy\n');
-  await writeFile(path.join(into, 'pg_ident.conf'), identMap(account?.name));
+  // Synced as initdb has synced the rest: after a power loss an empty one would lock the daemon out.
+  const synced = { flush: true };
+  await writeFile(path.join(into, 'pg_hba.conf'), 'local all all peer map=syntropy\n', synced);
+  await writeFile(path.join(into, 'pg_ident.conf'), identMap(account?.name), synced);
 }
 
 /** Who may be the role: the account that runs Postgres, and the daemon's own. The kernel vouches for them. */
@@ -62,7 +64,8 @@ function identMap(runsAs: string | undefined): string {
 async function removeUnfinished(clusterDir: string): Promise<void> {
   const entries = await readdir(clusterDir);
   for (const entry of entries.filter((name) => name.startsWith('.init-'))) {
-    await rm(path.join(clusterDir, entry), { recursive: true, force: true });
+    // The initdb of a daemon that was killed may still be writing there.
+    await rm(path.join(clusterDir, entry), { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

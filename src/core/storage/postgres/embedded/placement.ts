@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -38,10 +38,12 @@ export interface Placement {
  */
 export async function placeCluster(stateDir: string): Promise<Placement> {
   const file = path.join(stateDir, 'postgres.json');
-  const known = await readFile(file, 'utf8').catch(() => undefined);
+  const known = await readIfThere(file);
   if (known !== undefined) {
     // Our own file in a private directory.
-    const placement = JSON.parse(known) as Placement;
+    const kept: Placement = JSON.parse(known);
+    // A user's cluster moves with its state directory; a system one stays where it is.
+    const placement = kept.account ? kept : { ...userPlacement(stateDir), id: kept.id };
     await prepare(placement);
     return placement;
   }
@@ -87,10 +89,32 @@ async function prepare(placement: Placement): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o755 });
     await chmod(directory, 0o755);
   }
-  // initdb makes its folder inside; the account owns the cluster and nothing above it.
-  await chown(clusterDir, account.uid, account.gid);
-  await mkdir(socketDir, { recursive: true, mode: 0o700 });
-  await chown(socketDir, account.uid, account.gid);
+  // The account owns its data and its socket, and nothing above them.
+  await giveDirectory(socketDir, account);
+}
+
+/**
+ * Makes a directory of the account's own. It may lie under the temporary directory, where a stranger can have laid a link of
+ * that name, which a change of owner would follow.
+ */
+async function giveDirectory(directory: string, account: Account): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const stats = await lstat(directory);
+  if (!stats.isDirectory() || ![0, account.uid].includes(stats.uid)) {
+    throw new AppError('SOCKET_PERMISSION', `${directory} belongs to someone else.`, { directory });
+  }
+  await chmod(directory, 0o700);
+  await chown(directory, account.uid, account.gid);
+}
+
+/** Only absence counts as absent: a cluster that cannot be found for a moment must not be replaced by an empty one. */
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function shortSocketDirectory(clusterDir: string): string {

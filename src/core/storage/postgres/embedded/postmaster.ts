@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
-import { open, readFile, readlink, rename, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { open, readFile, readlink, realpath, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Placement } from './placement.js';
+
+import { AppError } from '../../../types/errors/app-error.js';
 
 const POLL_MS = 50;
 const FAST_STOP_MS = 15_000;
@@ -33,15 +36,26 @@ export async function runningPid(dataDir: string): Promise<number | undefined> {
   if (process.platform !== 'linux') return pid;
   // A postmaster's working directory is its data directory.
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
-  return cwd === dataDir ? pid : undefined;
+  return cwd === (await realpath(dataDir)) ? pid : undefined;
 }
 
+/** A process that has ended and was not reaped counts as dead: many containers have nobody who reaps orphans. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function isZombie(pid: number): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    // The state follows the name, which is in brackets and may hold anything.
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return true;
   }
 }
 
@@ -53,7 +67,7 @@ export async function spawnPostmaster(
   placement: Placement,
   binaries: string,
   logFile: string,
-): Promise<{ pid: number; exited: Promise<void> }> {
+): Promise<number> {
   await rotate(logFile);
   const log = await open(logFile, 'a', 0o600);
   const settings = { ...SETTINGS, unix_socket_directories: placement.socketDir };
@@ -70,19 +84,29 @@ export async function spawnPostmaster(
       ...(account ? { uid: account.uid, gid: account.gid } : {}),
     },
   );
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+  const spawned = new Promise<number>((resolve, reject) => {
+    child.once('spawn', () => resolve(child.pid ?? 0));
+    child.once('error', reject);
+  }).catch((error: unknown) => {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new AppError('DATABASE_UNAVAILABLE', `The embedded Postgres cannot be run: ${reason}.`, {
+      reason,
+    });
   });
-  await log.close();
-  child.unref();
-  return { pid: child.pid ?? -1, exited };
+  try {
+    return await spawned;
+  } finally {
+    await log.close();
+    child.unref();
+  }
 }
 
-/** Fast shutdown; immediate when that takes too long (https://www.postgresql.org/docs/current/server-shutdown.html). */
-export async function stopPostmaster(pid: number): Promise<void> {
+/** Stops the postmaster of this data directory, if one runs. Fast shutdown; immediate when that takes too long (https://www.postgresql.org/docs/current/server-shutdown.html). */
+export async function stopPostmaster(dataDir: string): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (!isAlive(pid)) return;
+    // Looked up each time: the number of one that has ended may be another program's by now.
+    const pid = await runningPid(dataDir);
+    if (pid === undefined) return;
     try {
       process.kill(pid, signal);
     } catch {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { acquireFileLock, type FileLock } from '../../files/file-lock.js';
 import { installBinaries } from './binaries.js';
 import { ensureCluster, ROLE } from './cluster.js';
 import { type Placement, placeCluster } from './placement.js';
@@ -11,6 +12,7 @@ import { isAlive, runningPid, spawnPostmaster, stopPostmaster } from './postmast
 const DATABASE = 'syntropy';
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 50;
+const ADMIN_TIMEOUT_MS = 10_000;
 const WATCH_MS = 500;
 /** More deaths than this in the window, and the cause is not passing: restarting would hide it. */
 const MAX_RESTARTS = 5;
@@ -28,19 +30,24 @@ export class EmbeddedPostgres {
   readonly #placement: Placement;
   readonly #binaries: string;
   readonly #options: EmbeddedOptions;
+  readonly #lock: FileLock;
   #pid: number;
   #stopping = false;
+  #watching: NodeJS.Timeout | undefined;
+  #restarting: Promise<void> | undefined;
   #deaths: number[] = [];
 
   private constructor(
     options: EmbeddedOptions,
     placement: Placement,
     binaries: string,
+    lock: FileLock,
     pid: number,
   ) {
     this.#options = options;
     this.#placement = placement;
     this.#binaries = binaries;
+    this.#lock = lock;
     this.#pid = pid;
     this.connection = { host: placement.socketDir, user: ROLE, database: DATABASE };
   }
@@ -55,29 +62,40 @@ export class EmbeddedPostgres {
 
   /**
    * Starts the cluster, or takes over the one that a crashed daemon left running. Call it under the state lock.
-   * @throws {AppError} DATABASE_UNAVAILABLE when it does not serve in time, CAPABILITY_MISSING, DATABASE_UNSUPPORTED.
+   * @throws {AppError} DATABASE_UNAVAILABLE when it does not serve in time, CAPABILITY_MISSING, DATABASE_UNSUPPORTED,
+   * DAEMON_ALREADY_RUNNING when the state directory is a copy of one whose daemon runs.
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
     const placement = await placeCluster(options.stateDir);
-    const binaries = await installBinaries(placement.binariesDir);
-    await ensureCluster(placement, binaries);
-    const pid = await bringUp(placement, binaries, options);
-    const embedded = new EmbeddedPostgres(options, placement, binaries, pid);
-    await embedded.#ensureDatabase();
-    embedded.#watch();
-    return embedded;
+    const lock = lockCluster(placement);
+    try {
+      const binaries = await installBinaries(placement.binariesDir);
+      await ensureCluster(placement, binaries);
+      const pid = await bringUp(placement, binaries, options, () => false);
+      const embedded = new EmbeddedPostgres(options, placement, binaries, lock, pid);
+      await embedded.#ensureDatabase();
+      embedded.#watch();
+      return embedded;
+    } catch (error) {
+      await stopPostmaster(placement.dataDir);
+      lock.release();
+      throw error;
+    }
   }
 
-  /** Stops the cluster and waits, a bounded time, until it has. */
+  /** Stops the cluster and waits, a bounded time, until it has. Also one that is just being started again. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await stopPostmaster(this.#pid);
+    clearInterval(this.#watching);
+    await this.#restarting;
+    await stopPostmaster(this.#placement.dataDir);
+    this.#lock.release();
   }
 
   async #ensureDatabase(): Promise<void> {
-    const client = new pg.Client({ ...this.connection, database: 'postgres' });
-    await client.connect();
+    const client = adminClient(this.#placement);
     try {
+      await client.connect();
       const found = await client.query('select from pg_database where datname = $1', [DATABASE]);
       if (found.rowCount === 0) await client.query(`create database ${DATABASE}`);
     } finally {
@@ -87,14 +105,14 @@ export class EmbeddedPostgres {
 
   /** Notices the death of a postmaster, our child or not, and starts another. */
   #watch(): void {
-    const timer = setInterval(() => {
-      if (this.#stopping || isAlive(this.#pid)) return;
-      clearInterval(timer);
-      this.#restart().catch((error: unknown) => {
-        this.#options.onEvent('given-up', { error: String(error) });
+    this.#watching = setInterval(() => {
+      if (isAlive(this.#pid)) return;
+      clearInterval(this.#watching);
+      this.#restarting = this.#restart().catch((error: unknown) => {
+        if (!this.#stopping) this.#options.onEvent('given-up', { error: String(error) });
       });
     }, WATCH_MS);
-    timer.unref();
+    this.#watching.unref();
   }
 
   async #restart(): Promise<void> {
@@ -106,10 +124,10 @@ export class EmbeddedPostgres {
         `Postgres died ${MAX_RESTARTS} times in a minute.`,
       );
     }
-    this.#pid = await bringUp(this.#placement, this.#binaries, this.#options);
-    if (this.#stopping) return stopPostmaster(this.#pid);
+    this.#pid = await bringUp(this.#placement, this.#binaries, this.#options, () => this.#stopping);
+    if (this.#stopping) return;
     this.#options.onEvent('restarted', { pid: this.#pid });
-    return this.#watch();
+    this.#watch();
   }
 }
 
@@ -121,33 +139,28 @@ async function bringUp(
   placement: Placement,
   binaries: string,
   options: EmbeddedOptions,
+  isStopping: () => boolean,
 ): Promise<number> {
   const logFile = path.join(options.logDir, 'postgres.log');
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  while (Date.now() < deadline) {
+  const goesOn = () => Date.now() < deadline && !isStopping();
+  while (goesOn()) {
     const attached = await runningPid(placement.dataDir);
-    const pid = attached ?? (await spawnPostmaster(placement, binaries, logFile)).pid;
-    if (await serves(placement, pid, deadline)) return (await runningPid(placement.dataDir)) ?? pid;
+    const pid = attached ?? (await spawnPostmaster(placement, binaries, logFile));
+    if (await serves(placement, pid, goesOn)) return (await runningPid(placement.dataDir)) ?? pid;
     await pause(READY_POLL_MS);
   }
   throw new AppError(
     'DATABASE_UNAVAILABLE',
     `The embedded Postgres does not start; see ${logFile}.`,
-    {
-      logFile,
-    },
+    { logFile },
   );
 }
 
 /** Waits until the server answers; false when its process ends first. Crash recovery may take its time. */
-async function serves(placement: Placement, pid: number, deadline: number): Promise<boolean> {
-  while (Date.now() < deadline && isAlive(pid)) {
-    const client = new pg.Client({
-      host: placement.socketDir,
-      user: ROLE,
-      database: 'postgres',
-      connectionTimeoutMillis: 5_000,
-    });
+async function serves(placement: Placement, pid: number, goesOn: () => boolean): Promise<boolean> {
+  while (goesOn() && isAlive(pid)) {
+    const client = adminClient(placement);
     try {
       await client.connect();
       await client.end();
@@ -158,4 +171,25 @@ async function serves(placement: Placement, pid: number, deadline: number): Prom
     }
   }
   return false;
+}
+
+/** A copied state directory has a lock of its own, but names the same cluster. */
+function lockCluster(placement: Placement): FileLock {
+  const lock = acquireFileLock(`${placement.clusterDir}.lock`);
+  if (lock) return lock;
+  throw new AppError(
+    'DAEMON_ALREADY_RUNNING',
+    `Another daemon uses the cluster ${placement.clusterDir}. Is this state directory a copy?`,
+    { cluster: placement.clusterDir },
+  );
+}
+
+function adminClient(placement: Placement): pg.Client {
+  return new pg.Client({
+    host: placement.socketDir,
+    user: ROLE,
+    database: 'postgres',
+    connectionTimeoutMillis: ADMIN_TIMEOUT_MS,
+    query_timeout: ADMIN_TIMEOUT_MS,
+  });
 }
