@@ -6,6 +6,8 @@ import { glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
+import { buildCompletion } from './build-completion.mjs';
+
 const CORE = 'dist/cli/core.cjs';
 const COMMANDS = 'src/commands';
 
@@ -41,6 +43,7 @@ export async function buildCli() {
   await writeFile('dist/package.json', `${JSON.stringify(packageOf(manifest), undefined, 2)}\n`);
   await Promise.all([buildCore(), buildEntries(), buildCommands()]);
   await writeManifest();
+  await buildCompletion();
 }
 
 function packageOf({ name, version, license }) {
