@@ -10,6 +10,8 @@ export function argument(description: string) {
 
 export const nodeArgument = { node: argument('Id or name of the node.') };
 
+export const operationArgument = { operation: argument('Id of the operation.') };
+
 export const idempotencyFlag = {
   'idempotency-key': Flags.string({
     summary: 'Makes a retry safe: the same key and request happen once.',

@@ -1,0 +1,107 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { SyntropyClient } from '../client/client.js';
+import type { OperationRecord, Progress } from '../contract/schemas/operation.js';
+
+import { AppError } from '../core/types/errors/app-error.js';
+import { isErrorCode } from '../core/types/errors/codes.js';
+import { parseDuration } from './duration.js';
+import { type ProgressTeller, progressTeller } from './progress.js';
+
+/** A daemon that is gone for longer is lost; a restart of a replica is shorter. */
+const LOST_AFTER_MS = 5_000;
+const RETRY_MS = 250;
+
+export interface FollowOptions {
+  readonly progress: ProgressTeller;
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Waits until an operation has ended and answers its last state, however it ended. Follows the events and resumes after a broken
+ * connection, so that no progress is polled for.
+ * @throws {AppError} TIMED_OUT (the operation goes on), DAEMON_UNREACHABLE when the daemon is lost.
+ */
+export async function followOperation(
+  client: SyntropyClient,
+  operationId: string,
+  options: FollowOptions,
+): Promise<OperationRecord> {
+  const stop = new AbortController();
+  const timer =
+    options.timeoutMs === undefined ? undefined : setTimeout(() => stop.abort(), options.timeoutMs);
+  try {
+    return await follow(
+      client,
+      operationId,
+      (progress) => options.progress.tell(progress),
+      stop.signal,
+    );
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    throw new AppError('TIMED_OUT', `Operation ${operationId} has not ended yet; it goes on.`, {
+      operation: operationId,
+    });
+  } finally {
+    options.progress.end();
+    clearTimeout(timer);
+    stop.abort();
+  }
+}
+
+async function follow(
+  client: SyntropyClient,
+  operationId: string,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<OperationRecord> {
+  let { cursor } = await client.call('events.list', {}, { signal });
+  let lostSince: number | undefined;
+  for (;;) {
+    try {
+      const record = await client.call('operations.get', { operation: operationId }, { signal });
+      if (record.endedAt !== undefined) return record;
+      lostSince = undefined;
+      const events = client.stream(
+        'events.follow',
+        { after: cursor, object: operationId },
+        { signal },
+      );
+      for await (const event of events) {
+        ({ cursor } = event);
+        if (event.type === 'operation.ended') break;
+        if (event.type === 'operation.progressed')
+          onProgress(event.payload['progress'] as Progress);
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      const passing = error instanceof AppError && error.code === 'DAEMON_UNREACHABLE';
+      lostSince ??= Date.now();
+      if (!passing || signal.aborted || Date.now() - lostSince > LOST_AFTER_MS) throw error;
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+/** How a command waits: by its --progress and --timeout. */
+export function waitOptions(
+  flags: { readonly progress: string; readonly timeout?: string | undefined },
+  json: boolean,
+): FollowOptions {
+  return {
+    progress: progressTeller(flags.progress, json),
+    timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
+  };
+}
+
+/** @throws {AppError} with the code of the operation's own failure, unless it succeeded. */
+export function requireSuccess(record: OperationRecord): OperationRecord {
+  if (record.status === 'succeeded') return record;
+  const { error } = record;
+  const code = error && isErrorCode(error.code) ? error.code : 'OPERATION_FAILED';
+  throw new AppError(code, error?.message ?? `Operation ${record.id} ${record.status}.`, {
+    ...error?.details,
+    operation: record.id,
+    ...(record.node === undefined ? {} : { node: record.node.id }),
+  });
+}

@@ -1,0 +1,46 @@
+import type { Node } from '../contract/schemas/node.js';
+import type { Column } from './table.js';
+
+import { formatAge, formatBytes, formatLabels, formatRate } from './format.js';
+import { fields } from './table.js';
+
+/** Columns of `node list`, by the name that --columns and --sort take. */
+export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
+  name: { title: 'NAME', value: (node) => node.name },
+  status: { title: 'STATUS', value: (node) => node.status },
+  since: { title: 'SINCE', value: (node) => formatAge(node.statusSince) },
+  labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
+  description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
+  created: { title: 'CREATED', value: (node) => node.createdAt },
+  id: { title: 'ID', value: (node) => node.id },
+};
+
+export const defaultNodeColumns = ['name', 'status', 'since', 'labels', 'id'] as const;
+
+/** All that is known of one node, a line each. */
+export function describeNode(node: Node): string {
+  const stick = node.provisioning;
+  return fields([
+    ['Node', node.name],
+    ['Id', node.id],
+    ['Status', `${node.status} for ${formatAge(node.statusSince)}`],
+    ['Reason', node.statusReason],
+    ['Description', node.description],
+    ['Labels', formatLabels(node.labels)],
+    ['Image', stick?.image],
+    ['Written to', stick && [stick.target, stick.model, stick.serial].filter(Boolean).join(', ')],
+    ['Stick', stick && stickState(stick)],
+    ['Join token', stick?.joinTokenExpiresAt && `expires ${stick.joinTokenExpiresAt}`],
+    ['Created', node.createdAt],
+  ]);
+}
+
+function stickState(stick: NonNullable<Node['provisioning']>): string {
+  const parts = [
+    stick.targetState.replace('written-not-verified', 'written, not verified'),
+    stick.imageBytes === undefined ? '' : formatBytes(stick.imageBytes),
+    stick.bytesPerSecond === undefined ? '' : formatRate(stick.bytesPerSecond),
+    stick.identityWritten ? 'with identity' : '',
+  ];
+  return parts.filter(Boolean).join(', ');
+}

@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+import { BaseCommand } from '../../cli/base-command.js';
+import { daemonArguments, daemonFlags } from '../../cli/daemon-flags.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export default class DaemonRun extends BaseCommand {
+  static override summary = 'Run the daemon in the foreground, with its log on stderr.';
+  static override description = 'Ends with the status of the daemon. Ctrl-C stops it gracefully.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --log-level debug',
+  ];
+  static override flags = daemonFlags;
+  static override enableJsonFlag = false;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(DaemonRun);
+    const { stateDir } = this.paths(flags);
+    const entry = path.join(this.installation, 'bin', 'syntropy-daemon.mjs');
+    const args = ['--state-dir', stateDir, '--foreground', ...daemonArguments(flags)];
+    const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
+    for (const signal of SIGNALS) {
+      process.removeAllListeners(signal);
+      // Ctrl-C reaches the daemon through the terminal too; a second one of the same does no harm there.
+      process.on(signal, () => child.kill(signal));
+    }
+    const [status] = (await once(child, 'exit')) as [number | null];
+    this.exit(status ?? 1);
+  }
+}
