@@ -8,7 +8,6 @@ import path from 'node:path';
 
 import { buildCompletion } from './build-completion.mjs';
 
-const CORE = 'dist/cli/core.cjs';
 const COMMANDS = 'src/commands';
 
 /** What oclif is told in dist/package.json. */
@@ -36,25 +35,26 @@ const common = {
   legalComments: 'none',
 };
 
-/** Builds dist/cli, dist/commands, dist/package.json and dist/oclif.manifest.json. Expects dist/ to be empty of them. */
-export async function buildCli() {
+/** Builds cli/, commands/, completion/, package.json and oclif.manifest.json in the folder `out`. Expects it to be empty of them. */
+export async function buildCli(out) {
   const manifest = JSON.parse(await readFile('package.json', 'utf8'));
-  await mkdir('dist/cli', { recursive: true });
-  await writeFile('dist/package.json', `${JSON.stringify(packageOf(manifest), undefined, 2)}\n`);
-  await Promise.all([buildCore(), buildEntries(), buildCommands()]);
-  await writeManifest();
-  await buildCompletion();
+  await mkdir(path.join(out, 'cli'), { recursive: true });
+  await writeFile(
+    path.join(out, 'package.json'), `${JSON.stringify(packageOf(manifest), undefined, 2)}\n`);
+  await Promise.all([buildCore(out), buildEntries(out), buildCommands(out)]);
+  await writeManifest(out);
+  await buildCompletion(out);
 }
 
 function packageOf({ name, version, license }) {
   return { name, version, license, private: true, type: 'commonjs', oclif };
 }
 
-async function buildCore() {
+async function buildCore(out) {
   await build({
     ...common,
     entryPoints: ['@oclif/core'],
-    outfile: CORE,
+    outfile: path.join(out, 'cli', 'core.cjs'),
     // Loaded by core only for commands written in TypeScript; inside, they would make this file six times as large.
     external: ['typescript', 'ts-node', 'tsx'],
     // bin/syntropy.cjs has looked at the version of Node already; core would load semver to do it again.
@@ -92,18 +92,18 @@ const lighterCore = {
 };
 
 /** What bin/syntropy.cjs calls: `main` for commands, `complete` for the shell's tab key; and oclif's hook. */
-async function buildEntries() {
+async function buildEntries(out) {
   await build({
     ...common,
     entryPoints: ['src/cli/main.ts', 'src/cli/complete.ts', 'src/cli/command-not-found.ts'],
-    outdir: 'dist/cli',
+    outdir: path.join(out, 'cli'),
     outExtension: { '.js': '.cjs' },
     plugins: [coreAt('./core.cjs')],
   });
 }
 
 /** All commands of one depth at a time: from them, core lies at the same relative path. */
-async function buildCommands() {
+async function buildCommands(out) {
   const byDepth = new Map();
   for await (const file of glob(`${COMMANDS}/**/*.ts`)) {
     const depth = path.relative(COMMANDS, file).split(path.sep).length;
@@ -115,7 +115,7 @@ async function buildCommands() {
         ...common,
         entryPoints,
         outbase: COMMANDS,
-        outdir: 'dist/commands',
+        outdir: path.join(out, 'commands'),
         plugins: [coreAt(`${'../'.repeat(depth)}cli/core.cjs`)],
       }),
     ),
@@ -151,17 +151,17 @@ function coreAt(relativePath) {
 }
 
 /** Asks oclif itself what the commands are, once, instead of at each start. */
-async function writeManifest() {
+async function writeManifest(out) {
   const require = createRequire(import.meta.url);
-  const { Plugin } = require(path.resolve(CORE));
+  const { Plugin } = require(path.resolve(out, 'cli', 'core.cjs'));
   const plugin = new Plugin({
-    root: path.resolve('dist'),
-    pjson: require(path.resolve('dist/package.json')),
+    root: path.resolve(out),
+    pjson: require(path.resolve(out, 'package.json')),
     isRoot: true,
     ignoreManifest: true,
     errorOnManifestCreate: true,
     respectNoCacheDefault: true,
   });
   await plugin.load();
-  await writeFile('dist/oclif.manifest.json', JSON.stringify(plugin.manifest));
+  await writeFile(path.join(out, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
 }

@@ -14,9 +14,9 @@ import { zshCompletion } from './completion/zsh.mjs';
 /** The package exports none of its parts. */
 const PLUGIN = 'node_modules/@oclif/plugin-autocomplete/lib';
 
-/** Expects dist/ with its manifest. */
-export async function buildCompletion() {
-  const config = await Config.load(path.resolve('dist'));
+/** Expects the folder `out` with its manifest. */
+export async function buildCompletion(out) {
+  const config = await Config.load(path.resolve(out));
   const [Create, Zsh, PowerShell] = await Promise.all(
     ['commands/autocomplete/create.js', 'autocomplete/zsh.js', 'autocomplete/powershell.js'].map(
       async (file) => (await import(pathToFileURL(path.resolve(PLUGIN, file)).href)).default,
@@ -28,8 +28,8 @@ export async function buildCompletion() {
     fish: fishCompletion(config),
     powershell: powershellCompletion(new PowerShell(config).generate()),
   };
-  await mkdir('dist/completion', { recursive: true });
+  await mkdir(path.join(out, 'completion'), { recursive: true });
   for (const [shell, script] of Object.entries(scripts)) {
-    await writeFile(path.join('dist', 'completion', shell), script);
+    await writeFile(path.join(out, 'completion', shell), script);
   }
 }

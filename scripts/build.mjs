@@ -1,6 +1,6 @@
 // Makes dist/: the writer and the daemon as ES modules, the command line as described in scripts/build-cli.mjs.
 import { build } from 'esbuild';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 
 import { buildCli } from './build-cli.mjs';
 
@@ -15,14 +15,26 @@ const common = {
   legalComments: 'none',
 };
 
-await rm('dist', { recursive: true, force: true });
-await mkdir('dist', { recursive: true });
-await Promise.all([
-  buildCli(),
+// Made beside it and then put in its place: a build that fails leaves the last good one.
+const out = `dist.${process.pid}`;
+const old = `${out}.old`;
+try {
+  await makeAll();
+  await rename('dist', old).catch(() => undefined);
+  await rename(out, 'dist');
+} finally {
+  await rm(out, { recursive: true, force: true });
+  await rm(old, { recursive: true, force: true });
+}
+
+async function makeAll() {
+  await mkdir(out);
+  await Promise.all([
+  buildCli(out),
   build({
     ...common,
     entryPoints: { writer: 'src/core/platform/common/stick/writer-main.ts' },
-    outdir: 'dist',
+    outdir: out,
     outExtension: { '.js': '.mjs' },
     format: 'esm',
     splitting: true,
@@ -33,12 +45,13 @@ await Promise.all([
     ...common,
     entryPoints: { daemon: 'src/daemon/main.ts' },
     define: { SYNTROPY_VERSION: JSON.stringify(version) },
-    outdir: 'dist',
+    outdir: out,
     outExtension: { '.js': '.mjs' },
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     packages: 'external',
   }),
-  cp('src/core/storage/postgres/migrations', 'dist/migrations', { recursive: true }),
+  cp('src/core/storage/postgres/migrations', `${out}/migrations`, { recursive: true }),
 ]);
+}

@@ -73,17 +73,23 @@ function isReady(message: unknown): message is { daemon: Daemon } {
   return typeof message === 'object' && message !== null && 'daemon' in message;
 }
 
+/** The daemon's own words, if it is our daemon that spoke. */
 function failureIn(message: unknown): AppError {
-  const error =
-    typeof message === 'object' && message !== null && 'error' in message ? message.error : {};
-  const {
-    code,
-    message: text,
-    details,
-  } = { code: '', message: '', details: {}, ...(error as object) };
+  const error = part(message, 'error');
+  const code = part(error, 'code');
   return isErrorCode(code)
-    ? new AppError(code, text, details as ErrorDetails)
+    ? new AppError(code, String(part(error, 'message')), detailsOf(part(error, 'details')))
     : failedToStart('it said nothing that can be understood');
+}
+
+function detailsOf(value: unknown): ErrorDetails {
+  return Object.fromEntries(
+    Object.entries(value ?? {}).map(([key, detail]) => [key, String(detail)]),
+  );
+}
+
+function part(value: unknown, key: string): unknown {
+  return new Map<string, unknown>(Object.entries(value ?? {})).get(key);
 }
 
 function failedToStart(why: string): AppError {

@@ -70,8 +70,10 @@ async function follow(
       for await (const event of events) {
         ({ cursor } = event);
         if (event.type === 'operation.ended') break;
-        if (event.type === 'operation.progressed')
+        if (event.type === 'operation.progressed') {
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon puts a Progress there
           onProgress(event.payload['progress'] as Progress);
+        }
       }
       signal.throwIfAborted();
     } catch (error) {

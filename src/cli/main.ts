@@ -9,7 +9,7 @@ import { exitCodeOf, failureOf, failureText } from './failure.js';
  */
 export function run(argv: readonly string[]): void {
   endQuietlyWhenNobodyReads();
-  process.once('SIGINT', exitInterrupted);
+  process.on('SIGINT', exitInterrupted);
   void start(argv);
 }
 
@@ -32,8 +32,9 @@ function endQuietlyWhenNobodyReads(): void {
   }
 }
 
+/** Unless the command has a way of its own to end. */
 function exitInterrupted(): void {
-  process.exit(130);
+  if (process.listenerCount('SIGINT') === 1) process.exit(130);
 }
 
 async function fail(error: unknown, argv: readonly string[]): Promise<void> {

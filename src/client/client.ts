@@ -74,7 +74,7 @@ export class SyntropyClient {
   ): Promise<OperationOutput<Id>> {
     const response = await this.#send(id, input, options, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const text = await response.text();
-    // The daemon shapes each answer by the contract before it sends it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon shapes each answer by the contract before it sends it
     return parseJson(text, id) as OperationOutput<Id>;
   }
 
@@ -90,6 +90,7 @@ export class SyntropyClient {
   ): AsyncGenerator<OperationOutput<Id>> {
     const response = await this.#send(id, input, options, 0);
     for await (const data of serverSentEvents(response.chunks)) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- shaped by the daemon, as in `call`
       yield parseJson(data, id) as OperationOutput<Id>;
     }
   }

@@ -46,5 +46,5 @@ export function operation<
   return spec;
 }
 
-export type InputOf<O> = O extends Operation<string, infer I, TSchema> ? Static<I> : never;
+export type InputOf<O> = O extends Operation<string, infer I> ? Static<I> : never;
 export type OutputOf<O> = O extends Operation<string, TObject, infer R> ? Static<R> : never;

@@ -66,8 +66,6 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const { config, database, log, daemonId, paths } = parts;
   const { db } = database;
   const startedAt = new Date();
-  const now = () => new Date();
-
   const daemons = new DaemonRepository(db);
   const provisioning = new ProvisioningRepository(db, daemonId);
   await daemons.register({ id: daemonId, host: os.hostname(), pid: process.pid, startedAt });
@@ -81,16 +79,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const runner = new OperationRunner(log);
   const idempotency = new IdempotencyRepository(db);
 
-  const usb = new UsbService({
-    ...hostDrives(),
-    images: createImageInspector(),
-    outputs: createOutputProbe(),
-    writer: createStickWriter({
-      entry: parts.writerEntry,
-      onStderr: (text) => log.error({ stderr: text }, 'writer'),
-    }),
-    maxConcurrentWrites: config.get('usb.maxConcurrentWrites'),
-  });
+  const usb = composeUsb(parts);
   const nodes = new NodeService({
     store: nodeStore(new NodeRepository(db), provisioning),
     sticks: usb,
@@ -141,6 +130,24 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await daemons.remove(daemonId).catch(() => undefined);
     },
   };
+}
+
+/** Sticks of this host, written by a process of their own. */
+function composeUsb({ config, log, writerEntry }: Parts): UsbService {
+  return new UsbService({
+    ...hostDrives(),
+    images: createImageInspector(),
+    outputs: createOutputProbe(),
+    writer: createStickWriter({
+      entry: writerEntry,
+      onStderr: (text) => log.error({ stderr: text }, 'writer'),
+    }),
+    maxConcurrentWrites: config.get('usb.maxConcurrentWrites'),
+  });
+}
+
+function now(): Date {
+  return new Date();
 }
 
 /** One port over two repositories: making nodes is a matter of its own. */

@@ -55,7 +55,7 @@ async function serve(options: DaemonOptions, paths: StatePaths, closers: Closers
   const lock = await acquireStateLock(paths.stateDir);
   closers.push({ what: 'lock', close: () => lock.release() });
   const logger = createLogger(logOptions(config, paths, options.foreground));
-  closers.push({ what: 'log', close: logger.close });
+  closers.push({ what: 'log', close: () => logger.close() });
   const { log } = logger;
   log.info({ version, stateDir: paths.stateDir }, 'starting');
 

@@ -28,7 +28,7 @@ export default class DaemonRun extends BaseCommand {
       // Ctrl-C reaches the daemon through the terminal too; a second one of the same does no harm there.
       process.on(signal, () => child.kill(signal));
     }
-    const [status] = (await once(child, 'exit')) as [number | null];
-    this.exit(status ?? 1);
+    await once(child, 'exit');
+    this.exit(child.exitCode ?? 1);
   }
 }

@@ -48,6 +48,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   }
   return {
     // `find` has checked every value against the schema that its type is made of.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     get: (key) => found.get(key)?.value as never,
     source: (key) => found.get(key)?.source ?? 'default',
   };
@@ -86,7 +87,7 @@ export async function setConfigValue(
   const values = new Map(await readConfigFile(file));
   if (text === undefined) values.delete(known);
   else values.set(known, checkedText(known, text, 'the command line'));
-  const tree: Record<string, Record<string, unknown> | unknown> = {};
+  const tree: Record<string, unknown> = {};
   for (const [name, value] of [...values].toSorted(([a], [b]) => a.localeCompare(b))) {
     const [group = '', leaf] = name.split('.');
     if (leaf === undefined) tree[group] = value;

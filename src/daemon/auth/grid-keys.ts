@@ -9,14 +9,17 @@ export interface GridKeys {
 }
 
 export async function ensureGridKeys(keys: KeyRepository, now: Date): Promise<GridKeys> {
-  // Loaded only when a key is made: certificates are a heavy library, and keys are made once.
-  const authority = () => import('./authority.js');
   return {
     ca: await keys.ensure('ca', async () => (await authority()).makeAuthority(now)),
     tokenSigning: await keys.ensure('token-signing', async () =>
       (await authority()).makeTokenKey(),
     ),
   };
+}
+
+/** Loaded only when a key is made: certificates are a heavy library, and keys are made once. */
+function authority() {
+  return import('./authority.js');
 }
 
 /** SHA-256 over the certificate in DER, in hex: what a node pins before it sends its token. */

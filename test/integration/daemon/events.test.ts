@@ -77,13 +77,10 @@ describe('events', () => {
     await using database = await freshDatabase();
     const events = new EventRepository(database.db);
     const seen: bigint[] = [];
-    let reading = true;
     const reader = (async () => {
-      let cursor = 0n;
-      while (reading || (await events.listAfter(cursor, 1)).length > 0) {
-        for (const event of await events.listAfter(cursor, 100)) {
-          cursor = BigInt(event.cursor);
-          seen.push(cursor);
+      while (seen.length < 60) {
+        for (const event of await events.listAfter(seen.at(-1) ?? 0n, 100)) {
+          seen.push(BigInt(event.cursor));
         }
       }
     })();
@@ -97,7 +94,6 @@ describe('events', () => {
         }),
       ),
     );
-    reading = false;
     await reader;
 
     expect(seen).toHaveLength(60);

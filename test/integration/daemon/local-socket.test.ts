@@ -7,7 +7,7 @@ import { type DaemonWorld, daemonWorld } from '../../support/daemon-world.js';
 interface Raw {
   readonly status: number;
   readonly type: string | undefined;
-  readonly body: { code?: string; paths?: object };
+  readonly body: { code?: string; paths?: Record<string, object> };
 }
 
 function send(
@@ -32,6 +32,7 @@ function send(
           resolve({
             status: response.statusCode ?? 0,
             type: response.headers['content-type'],
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it holds is what is tested
             body: JSON.parse(text) as Raw['body'],
           }),
         );
@@ -130,7 +131,7 @@ describe('the local socket', () => {
 
     const { registry } = await import('../../../src/contract/registry.js');
     const documented = Object.entries(body.paths ?? {}).flatMap(([path, methods]) =>
-      Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const served = Object.values(registry).map(
       ({ http: [method, path] }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`,

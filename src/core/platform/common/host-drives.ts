@@ -9,12 +9,13 @@ export function hostDrives(): { readonly drives: DriveLister; readonly probe: Dr
   if (process.platform === 'linux') {
     return { drives: createLinuxDriveLister(), probe: createDriveProbe() };
   }
-  const missing = async (): Promise<never> => {
-    throw new AppError(
-      'CAPABILITY_MISSING',
-      `Drives are not read on ${process.platform} yet; write an image with --output and flash it.`,
-      { platform: process.platform },
-    );
-  };
   return { drives: { list: missing, lookup: missing }, probe: { probe: missing } };
+}
+
+async function missing(): Promise<never> {
+  throw new AppError(
+    'CAPABILITY_MISSING',
+    `Drives are not read on ${process.platform} yet; write an image with --output and flash it.`,
+    { platform: process.platform },
+  );
 }

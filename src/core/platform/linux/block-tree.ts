@@ -72,8 +72,8 @@ async function readBlockDevice(roots: LinuxRoots, name: string): Promise<BlockDe
     readOnly: (await text(at, 'ro')) === '1',
     removable: (await text(disk, 'removable')) === '1',
     logicalBlockBytes: Number((await text(disk, 'queue/logical_block_size')) ?? SECTOR_BYTES),
-    holders: await names(at, 'holders'),
-    slaves: await names(at, 'slaves'),
+    holders: await entries(at, 'holders'),
+    slaves: await entries(at, 'slaves'),
     devicePath,
     ...(model ? { model } : {}),
     ...(vendor ? { vendor } : {}),
@@ -89,6 +89,6 @@ async function text(directory: string, file: string): Promise<string | undefined
   );
 }
 
-async function names(directory: string, folder: string): Promise<readonly string[]> {
+async function entries(directory: string, folder: string): Promise<readonly string[]> {
   return readdir(path.join(directory, folder)).catch(() => []);
 }

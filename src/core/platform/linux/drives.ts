@@ -76,7 +76,9 @@ async function readMachine(roots: LinuxRoots): Promise<Machine> {
 
 async function readById(roots: LinuxRoots): Promise<ReadonlyMap<string, string>> {
   const directory = path.join(roots.dev, 'disk/by-id');
-  const links = (await readdir(directory).catch(() => [])).toSorted();
+  const links = (await readdir(directory).catch((): string[] => [])).toSorted((a, b) =>
+    a < b ? -1 : 1,
+  );
   const found = new Map<string, string>();
   for (const link of links) {
     const target = await readlink(path.join(directory, link)).catch(() => '');

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
 
 import type { DriveIdentity } from '../../types/models/drive.js';
 import type { EngineDeps } from '../common/stick/engine.js';
@@ -11,7 +9,6 @@ import { createLinuxDriveLister, deviceNumber } from './drives.js';
 import { linuxRoots } from './block-tree.js';
 import { readMounts } from './mounts.js';
 
-const run = promisify(execFile);
 const UNMOUNT_TIMEOUT_MS = 30_000;
 const EJECT_TIMEOUT_MS = 10_000;
 /** Bounds what stacked mounts can make us repeat. */
@@ -49,7 +46,7 @@ export const linuxEngineDeps: EngineDeps = {
           ? found.drive.partitions.flatMap((partition) => partition.mountpoints).at(-1)
           : undefined;
       if (mountpoint === undefined) return;
-      await run('/bin/umount', ['--', mountpoint], { timeout: UNMOUNT_TIMEOUT_MS }).catch(() => {
+      await run('/bin/umount', ['--', mountpoint], UNMOUNT_TIMEOUT_MS).catch(() => {
         throw new AppError('DEVICE_BUSY', `${mountpoint} cannot be unmounted: it is in use.`, {
           device: devicePath,
         });
@@ -60,12 +57,18 @@ export const linuxEngineDeps: EngineDeps = {
   /** Best effort: a stick that stays in is as well written. */
   async eject(devicePath) {
     if (!existsSync('/usr/bin/eject')) return false;
-    return run('/usr/bin/eject', ['--', devicePath], { timeout: EJECT_TIMEOUT_MS }).then(
+    return run('/usr/bin/eject', ['--', devicePath], EJECT_TIMEOUT_MS).then(
       () => true,
       () => false,
     );
   },
 };
+
+/** Loaded when it is needed: most writes run no program of the system. */
+async function run(file: string, args: readonly string[], timeout: number): Promise<void> {
+  const { execa } = await import('execa');
+  await execa(file, args, { timeout, stdin: 'ignore', env: { LC_ALL: 'C' } });
+}
 
 async function sameDevice(path: string, number: string): Promise<boolean> {
   const stats = await stat(path).catch(() => undefined);

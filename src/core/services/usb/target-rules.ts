@@ -2,9 +2,6 @@ import type { Drive, DriveUse } from '../../types/models/drive.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 
-/** Risks that a person can accept by name with --accept-risk. Others cannot be accepted at all. */
-export const acceptableRisks = ['not-removable'] as const;
-
 interface Permissions {
   /** Whether mounted file systems may be unmounted first. */
   readonly unmount: boolean;

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../errors/codes.js';
 import type { DriveIdentity } from './drive.js';
 
 /** Where an image is written to. */
@@ -51,11 +50,4 @@ export interface WriteReport {
   readonly durationMs: number;
   readonly writeBytesPerSecond: number;
   readonly ejected: boolean;
-}
-
-/** How a write ended badly, as the writer process says it. */
-export interface WriteFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly targetState: TargetState;
 }

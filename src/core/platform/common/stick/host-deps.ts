@@ -8,11 +8,12 @@ export async function hostDeps(): Promise<EngineDeps> {
     const { linuxEngineDeps } = await import('../../linux/engine-deps.js');
     return linuxEngineDeps;
   }
-  const refuse = async (): Promise<never> => {
-    throw new AppError(
-      'CAPABILITY_MISSING',
-      `Sticks are not written on ${process.platform} yet; use --output.`,
-    );
-  };
   return { identify: refuse, unmount: refuse, eject: refuse };
+}
+
+async function refuse(): Promise<never> {
+  throw new AppError(
+    'CAPABILITY_MISSING',
+    `Sticks are not written on ${process.platform} yet; use --output.`,
+  );
 }
