@@ -1,9 +1,14 @@
 import type { Node, Provisioning } from '../../types/models/node.js';
-import type { OperationOutcome, StoredFailure } from '../../types/models/operation.js';
+import type {
+  OperationOutcome,
+  OperationProgress,
+  StoredFailure,
+} from '../../types/models/operation.js';
 import type { TargetState, WriteJob, WriteReport } from '../../types/models/stick.js';
 import type { NodeDeps } from './node.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { latestOnly } from '../../utils/latest-only.js';
 
 /** Why a job's signal was aborted: somebody asked, or the daemon ends. */
 export type AbortReason = 'cancelled' | 'interrupted';
@@ -26,19 +31,18 @@ export async function provisionStick(
   const { node, operationId, job } = work;
   const before = node.provisioning;
   if (!before) return;
+  const progress = latestOnly<OperationProgress>((latest) =>
+    // Progress is a courtesy: a database that is away for a moment must not stop the write.
+    deps.store.reportProgress(operationId, latest).catch(() => undefined),
+  );
   let end;
   try {
-    const report = await deps.sticks.write(job, {
-      signal,
-      onProgress: (progress) => {
-        // Progress is a courtesy: a database that is away for a moment must not stop the write.
-        deps.store.reportProgress(operationId, progress).catch(() => undefined);
-      },
-    });
-    end = succeeded(before, report);
+    const onProgress = (latest: OperationProgress) => progress.offer(latest);
+    end = succeeded(before, await deps.sticks.write(job, { signal, onProgress }));
   } catch (error) {
     end = failed(before, error, signal);
   }
+  await progress.settled();
   await deps.store.endProvisioning({ nodeId: node.id, operationId, now: deps.now(), ...end });
 }
 

@@ -1,0 +1,77 @@
+// From a clean clone to a first node: builds, starts the daemon in the user's state directory, writes node-01's image, shows it.
+// May be repeated: what is there already is kept and said.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { isBuilt } from './is-built.mjs';
+
+const NAME = 'node-01';
+const image = path.resolve(`${NAME}.img`);
+const syntropy = path.resolve('bin/syntropy.cjs');
+
+function step(text) {
+  console.log(`\n▸ ${text}`);
+}
+
+/** Runs a command with its output shown; ends this script with its status unless it succeeds. */
+function show(args) {
+  console.log(`  $ syntropy ${args.join(' ')}`);
+  const { status } = spawnSync(process.execPath, [syntropy, ...args], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Runs a command for its document. */
+function ask(args) {
+  const { stdout, status } = spawnSync(process.execPath, [syntropy, ...args, '--json'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return { status, document: stdout === '' ? {} : JSON.parse(stdout) };
+}
+
+if (!(await isBuilt())) {
+  step('Building');
+  const { status } = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+step('The daemon');
+const running = ask(['daemon', 'status']);
+if (running.status === 0) console.log(`  It runs already (pid ${running.document.daemon.pid}).`);
+else show(['daemon', 'start']);
+
+step(`The node ${NAME}`);
+const known = ask(['node', 'status', NAME]);
+const node = known.document.node;
+if (node?.status === 'provisioned' && existsSync(image)) {
+  console.log(`  It is there already, and so is ${image}.`);
+} else {
+  // A stick whose image was deleted is made anew; the record of an earlier one would hold its name.
+  if (node && node.status !== 'failed') show(['node', 'delete', NAME, '--yes']);
+  show(['node', 'create', '--name', NAME, '--output', image, '--yes']);
+}
+
+step('What there is now');
+show(['node', 'list']);
+const { daemon } = ask(['daemon', 'status']).document;
+
+console.log(`
+What happened
+  A daemon runs in the background (pid ${daemon.pid}) with a PostgreSQL of its own.
+  It keeps everything in ${daemon.stateDir}.
+  It wrote the built-in seed image for ${NAME} to ${image}, with the node's name
+  and a single-use join token in it, and read every byte back.
+
+How to go on
+  npx syntropy usb list              the sticks you could write
+  npx syntropy node status node-01   all that is known of the node
+  npx syntropy help                  everything else
+  Writing a real stick needs a daemon that runs as root, and commands that talk to it:
+  sudo npx syntropy daemon start
+  sudo npx syntropy node create --usb /dev/sdX --name node-02
+
+How to undo it
+  npx syntropy daemon stop
+  rm -r ${daemon.stateDir} ${image}${daemon.database.location.startsWith(daemon.stateDir) ? '' : `\n  rm -r ${path.dirname(daemon.database.location)}`}
+`);
