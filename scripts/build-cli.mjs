@@ -40,7 +40,9 @@ export async function buildCli(out) {
   const manifest = JSON.parse(await readFile('package.json', 'utf8'));
   await mkdir(path.join(out, 'cli'), { recursive: true });
   await writeFile(
-    path.join(out, 'package.json'), `${JSON.stringify(packageOf(manifest), undefined, 2)}\n`);
+    path.join(out, 'package.json'),
+    `${JSON.stringify(packageOf(manifest), undefined, 2)}\n`,
+  );
   await Promise.all([buildCore(out), buildEntries(out), buildCommands(out)]);
   await writeManifest(out);
   await buildCompletion(out);

@@ -30,28 +30,28 @@ try {
 async function makeAll() {
   await mkdir(out);
   await Promise.all([
-  buildCli(out),
-  build({
-    ...common,
-    entryPoints: { writer: 'src/core/platform/common/stick/writer-main.ts' },
-    outdir: out,
-    outExtension: { '.js': '.mjs' },
-    format: 'esm',
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    packages: 'external',
-  }),
-  build({
-    ...common,
-    entryPoints: { daemon: 'src/daemon/main.ts' },
-    define: { SYNTROPY_VERSION: JSON.stringify(version) },
-    outdir: out,
-    outExtension: { '.js': '.mjs' },
-    format: 'esm',
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    packages: 'external',
-  }),
-  cp('src/core/storage/postgres/migrations', `${out}/migrations`, { recursive: true }),
-]);
+    buildCli(out),
+    build({
+      ...common,
+      entryPoints: { writer: 'src/core/platform/common/stick/writer-main.ts' },
+      outdir: out,
+      outExtension: { '.js': '.mjs' },
+      format: 'esm',
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
+      packages: 'external',
+    }),
+    build({
+      ...common,
+      entryPoints: { daemon: 'src/daemon/main.ts' },
+      define: { SYNTROPY_VERSION: JSON.stringify(version) },
+      outdir: out,
+      outExtension: { '.js': '.mjs' },
+      format: 'esm',
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
+      packages: 'external',
+    }),
+    cp('src/core/storage/postgres/migrations', `${out}/migrations`, { recursive: true }),
+  ]);
 }

@@ -101,9 +101,41 @@ export function requireSuccess(record: OperationRecord): OperationRecord {
   if (record.status === 'succeeded') return record;
   const { error } = record;
   const code = error && isErrorCode(error.code) ? error.code : 'OPERATION_FAILED';
-  throw new AppError(code, error?.message ?? `Operation ${record.id} ${record.status}.`, {
+  const message = error?.message ?? `Operation ${record.id} ${record.status}.`;
+  throw new AppError(code, `${message}${leftBehind(record)}`, {
     ...error?.details,
     operation: record.id,
     ...(record.node === undefined ? {} : { node: record.node.id }),
+  });
+}
+
+/** What a person should know of the stick or file that a failed write has left behind. */
+const LEFT_BEHIND: Readonly<Record<string, string>> = {
+  untouched: ' Nothing was written.',
+  unusable: ' What was being written is unusable until it is written again.',
+  removed: ' The unfinished file was removed.',
+};
+/** The daemon's messages for these say it themselves. */
+const SAYS_ITSELF: readonly string[] = ['OPERATION_CANCELLED', 'OPERATION_INTERRUPTED'];
+
+function leftBehind({ error }: OperationRecord): string {
+  if (!error || SAYS_ITSELF.includes(error.code)) return '';
+  return LEFT_BEHIND[String(error.details['targetState'])] ?? '';
+}
+
+/**
+ * Waits for a write, and says what it means for the stick when the daemon is lost on the way: a writer dies with its daemon.
+ * @throws {AppError} as `work`.
+ */
+export async function orLostStick<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    const lost = error instanceof AppError && error.code === 'DAEMON_UNREACHABLE';
+    throw lost
+      ? new AppError(
+          'DAEMON_UNREACHABLE',
+          'The daemon was lost during the write. What was being written is unusable until it is written again.',
+          error.details,
+        )
+      : error;
   });
 }

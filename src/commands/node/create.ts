@@ -12,7 +12,12 @@ import {
   timeoutFlag,
   yesFlag,
 } from '../../cli/flags.js';
-import { followOperation, requireSuccess, waitOptions } from '../../cli/follow-operation.js';
+import {
+  followOperation,
+  orLostStick,
+  requireSuccess,
+  waitOptions,
+} from '../../cli/follow-operation.js';
 import { describePlan, expectation } from '../../cli/plan-view.js';
 import { describeNode } from '../../cli/node-view.js';
 
@@ -71,8 +76,10 @@ export default class NodeCreate extends BaseCommand {
       return { node: begun.node, operation: begun.operation };
     }
     const operation = requireSuccess(
-      await cancelOnInterrupt(client, id, () =>
-        followOperation(client, id, waitOptions(flags, this.jsonEnabled())),
+      await orLostStick(
+        cancelOnInterrupt(client, id, () =>
+          followOperation(client, id, waitOptions(flags, this.jsonEnabled())),
+        ),
       ),
     );
     const node = await client.call('nodes.get', { node: begun.node.id });
