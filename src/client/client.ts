@@ -175,6 +175,8 @@ function failureOf(text: string, status: number, id: OperationId): AppError {
       problem.code === 'INTERNAL' ? { ...details, ...requestId } : details,
     );
   }
+  // What an HTTP server says by itself when it closes.
+  if (status === 503) return new AppError('DAEMON_UNREACHABLE', 'The daemon is stopping.');
   return new AppError(
     'INTERNAL',
     `The daemon gave an unexpected answer to ${id} (HTTP ${status}).`,

@@ -3,7 +3,9 @@ import type { HttpMethod, OperationKind } from '../contract/operation.js';
 import type { OperationId } from '../contract/registry.js';
 
 /** Method, path and kind of every operation. */
-export const routes: Readonly<Record<OperationId, readonly [HttpMethod, string, OperationKind]>> = {
+export const routes: Readonly<
+  Record<OperationId, readonly [HttpMethod, string, OperationKind]>
+> = {
   'nodes.list': ['GET', '/v1/nodes', 'query'],
   'nodes.get': ['GET', '/v1/nodes/:node', 'query'],
   'nodes.plan': ['POST', '/v1/nodes/plan', 'query'],

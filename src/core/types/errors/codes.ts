@@ -26,7 +26,6 @@ const GRPC = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
-  unauthenticated: 16,
 } as const;
 
 const usage = (hint: string): ErrorSpec => ({
@@ -79,12 +78,6 @@ export const errorCodes = {
   DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
 
   // Who may
-  AUTH_REQUIRED: {
-    httpStatus: 401,
-    grpcStatus: GRPC.unauthenticated,
-    exitCode: 3,
-    hint: 'Sign in first.',
-  },
   PERMISSION_DENIED: denied('Ask an administrator of this daemon for the named permission.'),
   ORIGIN_REFUSED: denied('The local socket serves command-line clients only, never a browser.'),
   DEVICE_PERMISSION: denied(
@@ -176,7 +169,6 @@ export const errorCodes = {
 
   // Cannot be reached, took too long, cannot be done here
   DAEMON_UNREACHABLE: unavailable('Start it with `syntropy daemon start`.'),
-  DAEMON_STOPPING: unavailable('Start it again with `syntropy daemon start`.'),
   DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
   TIMED_OUT: {
     httpStatus: 504,

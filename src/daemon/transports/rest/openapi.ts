@@ -27,7 +27,6 @@ export function openApiDocument(): Record<string, unknown> {
     info: {
       title: 'Syntropy',
       version: API_VERSION,
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: 'http://syntropy', description: 'The local socket.' }],
     paths,
