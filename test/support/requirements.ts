@@ -16,6 +16,8 @@ const probes = {
   qemu: () => (hasProgram('qemu-system-x86_64') ? undefined : 'needs qemu-system-x86_64'),
   mtools: () =>
     hasProgram('mcopy') && hasProgram('mkfs.vfat') ? undefined : 'needs mtools and dosfstools',
+  packers: () =>
+    ['gzip', 'xz', 'zstd', 'bzip2'].every(hasProgram) ? undefined : 'needs gzip, xz, zstd, bzip2',
   postgres: () =>
     existsSync('/usr/lib/postgresql') ? undefined : 'needs PostgreSQL server binaries',
   systemd: () => (hasProgram('systemd-analyze') ? undefined : 'needs systemd-analyze'),

@@ -136,7 +136,8 @@ describe('the volume labelled CIDATA', () => {
           for (const [at, value] of changes) {
             bytes.writeUInt8(value, at % 2 === 0 ? at % 512 : PARTITION + (at % 512));
           }
-          await findFatVolume(disk(bytes).read, 'CIDATA');
+          const found = await findFatVolume(disk(bytes).read, 'CIDATA');
+          expect(found?.label ?? 'CIDATA').toBe('CIDATA');
         },
       ),
       { numRuns: 200 },

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 
 import type { ImageFormat } from '../../../types/models/image.js';
 import type {
@@ -14,18 +14,19 @@ import type {
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { BufferRing } from './buffers.js';
+import { targetError } from './errno.js';
+import { filePieces } from './file-pieces.js';
 import { createFingerprinter } from './fingerprint.js';
 import { HEAD_BYTES, kindOf } from './magic.js';
 import { Meter } from './meter.js';
 import { SEED_BYTES, seedImage } from './seed-image.js';
-import { statedSize } from './stated-size.js';
+import { peekSync, statedSize } from './stated-size.js';
 import { BLOCK_BYTES, type IdentifyOpen, openTarget, type Target } from './target.js';
 import { verifyChunks, writeRaw, writeStream, type WriteContext } from './write.js';
 
 /** Measured on a tmpfs loop: fewer or smaller leaves the device waiting, more gains nothing. */
 const CHUNK_BYTES = 4 << 20;
 const BUFFERS = 5;
-const HASH_READ_BYTES = 1 << 20;
 
 export interface EngineDeps {
   readonly identify: IdentifyOpen;
@@ -36,6 +37,8 @@ export interface EngineDeps {
 export interface EngineHooks {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: WriteProgress) => void;
+  /** Told once the target is open; `path` is where the bytes go until they are complete. */
+  readonly onOpen?: (target: Pick<Target, 'kind' | 'path'>) => void;
   /** Told once, before the first byte goes to the target: from then on it is not what it was. */
   readonly onFirstWrite: () => void;
 }
@@ -71,6 +74,8 @@ export async function writeStick(
     await requireChecksum(job, source, hooks);
     if (job.unmount && job.target.kind === 'device') await deps.unmount(job.target.identity.path);
     target = await openTarget(job.target, deps.identify);
+    hooks.onOpen?.(target);
+    requireRoom(source, target);
     const written = await writeImage(job, source, target, { ...hooks, onFirstWrite: firstWrite });
     await placeFiles(job, target, written.imageBytes, hooks);
     await target.publish(written.imageBytes);
@@ -93,7 +98,9 @@ async function openSource(job: WriteJob): Promise<Source> {
   if (job.source.kind === 'seed') {
     return { format: 'raw', fileBytes: SEED_BYTES, imageBytes: SEED_BYTES };
   }
-  const file = await open(job.source.path, 'r').catch(() => {
+  // Without O_NONBLOCK, a named pipe in the image's place would hold this process up for good.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(job.source.path, flags).catch(() => {
     throw new AppError('IMAGE_NOT_FOUND', 'The image can no longer be opened.');
   });
   const { size: fileBytes } = await file.stat();
@@ -108,7 +115,7 @@ async function openSource(job: WriteJob): Promise<Source> {
     file,
     fileBytes,
     format: kind.format,
-    imageBytes: await statedSize(file, fileBytes, kind.format),
+    imageBytes: await statedSize(file, fileBytes, kind.format, peekSync(file)),
   };
 }
 
@@ -117,17 +124,24 @@ async function requireChecksum(job: WriteJob, source: Source, hooks: EngineHooks
   if (job.sha256 === undefined) return;
   const meter = new Meter('checksum', source.fileBytes, hooks.onProgress);
   const hash = createHash('sha256');
-  const pieces = source.file
-    ? source.file.createReadStream({ start: 0, autoClose: false, highWaterMark: HASH_READ_BYTES })
-    : [seedImage()];
+  const pieces = source.file ? filePieces(source.file, 0) : seedPieces();
   for await (const piece of pieces) {
     hooks.signal.throwIfAborted();
-    hash.update(piece as Buffer);
-    meter.add((piece as Buffer).length);
+    hash.update(piece);
+    meter.add(piece.length);
   }
   meter.end();
   if (hash.digest('hex') === job.sha256.toLowerCase()) return;
   throw new AppError('IMAGE_CHECKSUM_MISMATCH', 'The image does not have the given SHA-256.');
+}
+
+function requireRoom({ imageBytes }: Source, { name, sizeBytes }: Target): void {
+  if (imageBytes === undefined || sizeBytes === undefined || imageBytes <= sizeBytes) return;
+  throw new AppError(
+    'DEVICE_TOO_SMALL',
+    `The image needs ${imageBytes} bytes; ${name} has ${sizeBytes}.`,
+    { target: name, neededBytes: imageBytes, sizeBytes },
+  );
 }
 
 async function writeImage(job: WriteJob, source: Source, target: Target, hooks: EngineHooks) {
@@ -152,7 +166,9 @@ async function writeImage(job: WriteJob, source: Source, target: Target, hooks: 
     totalBytes: imageBytes,
     bytesPerSecond: 0,
   });
-  await target.handle.sync();
+  await target.handle.sync().catch((error: unknown) => {
+    throw targetError(error, target.name);
+  });
   const writeBytesPerSecond = imageBytes / ((performance.now() - startedAt) / 1000);
   if (job.verify) {
     const verifying = phase('verify', imageBytes);

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 
 import type { ImageInspector, InspectRequest } from '../../../services/usb/usb.ports.js';
 import type { ImageFacts, ImageFormat } from '../../../types/models/image.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { errnoOf } from './errno.js';
+import { filePieces } from './file-pieces.js';
 import { findFatVolume, type ReadAt } from './fat-volume.js';
 import { IDENTITY_LABEL, withoutIdentity } from './identity-label.js';
 import { HEAD_BYTES, kindOf } from './magic.js';
@@ -27,13 +28,9 @@ export function createImageInspector(): ImageInspector {
     const known = hashes.get(key);
     if (known !== undefined) return known;
     const hash = createHash('sha256');
-    for await (const piece of file.createReadStream({
-      start: 0,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-    })) {
+    for await (const piece of filePieces(file, 0)) {
       signal?.throwIfAborted();
-      hash.update(piece as Buffer);
+      hash.update(piece);
     }
     const digest = hash.digest('hex');
     if (hashes.size >= MAX_REMEMBERED) hashes.clear();
@@ -61,7 +58,9 @@ export function createImageInspector(): ImageInspector {
 }
 
 async function openImage(path: string): Promise<FileHandle> {
-  const file = await open(path, 'r').catch((error: unknown) => {
+  // Without O_NONBLOCK, a named pipe would hold the daemon's thread up for good.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((error: unknown) => {
     const errno = errnoOf(error);
     const details = { image: path };
     if (errno === 'EACCES' || errno === 'EPERM') {

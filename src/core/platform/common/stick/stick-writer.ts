@@ -1,24 +1,31 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 
 import type { StickWriter, WriteOptions } from '../../../services/usb/usb.ports.js';
 import type { TargetState, WriteJob, WriteReport } from '../../../types/models/stick.js';
 import type { WriterMessage } from './writer-protocol.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { readBoundedLines } from './bounded-lines.js';
 import { removeParts } from './parts.js';
 
 /** A cancelled writer that has not ended by itself by then is killed, and no longer waited for. */
 const CANCEL_GRACE_MS = 700;
 /** A writer that says nothing for this long hangs on its drive. Progress comes four times a second. */
 const SILENCE_MS = 60_000;
+/** Nothing can be told during a flush, and a file system with a slow disk may have gigabytes to write then. */
+const FLUSH_SILENCE_MS = 900_000;
+/** A writer that has said how it ended is given this long to be gone. */
+const EXIT_MS = 2_000;
 const STDERR_LIMIT = 8_192;
+const LINE_LIMIT = 65_536;
 
 export interface StickWriterOptions {
   /** The built writer program. */
   readonly entry: string;
   /** Told what a writer printed on stderr: a bug report, never shown to a caller. */
   readonly onStderr: (text: string) => void;
+  /** Told the process id of each writer as it starts. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /**
@@ -27,85 +34,142 @@ export interface StickWriterOptions {
  */
 export function createStickWriter(options: StickWriterOptions): StickWriter {
   return {
-    write(job, writeOptions) {
-      writeOptions.signal.throwIfAborted();
+    async write(job, writeOptions) {
+      if (writeOptions.signal.aborted) throw cancelled('untouched');
       // Eight threads: reads and writes of every lane may be under way at once.
       const child = spawn(process.execPath, ['--max-old-space-size=64', options.entry], {
         stdio: ['pipe', 'pipe', 'pipe'],
         env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', UV_THREADPOOL_SIZE: '8' },
       });
-      return supervise(child, job, writeOptions, options);
+      if (child.pid !== undefined) options.onStart?.(child.pid);
+      return new Supervision(child, job, writeOptions, options.onStderr).ended;
     },
   };
 }
 
-function supervise(
-  child: ChildProcessWithoutNullStreams,
-  job: WriteJob,
-  { signal, onProgress }: WriteOptions,
-  { onStderr }: StickWriterOptions,
-): Promise<WriteReport> {
-  return new Promise((resolve, reject) => {
-    let touched = false;
-    let stderr = '';
-    let grace: NodeJS.Timeout | undefined;
-    let settled = false;
+/** Watches over one writer until it has said how it ended, or has to be taken for dead. */
+class Supervision {
+  readonly ended: Promise<WriteReport>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #job: WriteJob;
+  readonly #options: WriteOptions;
+  readonly #end = Promise.withResolvers<WriteReport>();
+  #touched = false;
+  #settled = false;
+  #silence: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
 
-    const settle = (end: () => void) => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(silence);
-      clearTimeout(grace);
-      signal.removeEventListener('abort', cancel);
-      if (stderr !== '') onStderr(stderr);
-      end();
-    };
-    const fail = (code: 'WRITE_FAILED' | 'OPERATION_CANCELLED', message: string) => {
-      child.kill('SIGKILL');
-      settle(() => {
-        void removeParts(job.target).finally(() =>
-          reject(new AppError(code, message, { targetState: leftBehind(job, touched) })),
-        );
-      });
-    };
-    const cancel = () => {
-      child.stdin.write('{"cancel":true}\n');
-      grace = setTimeout(
-        () => fail('OPERATION_CANCELLED', 'The write was cancelled.'),
-        CANCEL_GRACE_MS,
-      );
-    };
-    const silence = setTimeout(
-      () => fail('WRITE_FAILED', 'The drive has not answered for a minute.'),
-      SILENCE_MS,
+  constructor(
+    child: ChildProcessWithoutNullStreams,
+    job: WriteJob,
+    options: WriteOptions,
+    onStderr: (text: string) => void,
+  ) {
+    this.#child = child;
+    this.#job = job;
+    this.#options = options;
+    this.ended = this.#end.promise;
+    this.#awaitWord(SILENCE_MS);
+    readBoundedLines(
+      child.stdout,
+      LINE_LIMIT,
+      (line) => this.#hear(line),
+      () => this.#fail('WRITE_FAILED', 'The writer said more than it may.'),
     );
-    const onMessage = (message: WriterMessage) => {
-      silence.refresh();
-      if (message.type === 'progress') onProgress(message.progress);
-      else if (message.type === 'touched') touched = true;
-      else if (message.type === 'done') settle(() => resolve(message.report));
-      else {
-        const { code, message: text, details } = message.failure;
-        settle(() => reject(new AppError(code, text, details)));
-      }
-    };
-
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      // Our own program, over a private pipe.
-      onMessage(JSON.parse(line) as WriterMessage);
-    });
+    let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < STDERR_LIMIT) stderr += text.slice(0, STDERR_LIMIT);
+      stderr = (stderr + text).slice(0, STDERR_LIMIT);
     });
     child.stdin.on('error', () => undefined);
-    child.on('error', () => fail('WRITE_FAILED', 'The writer could not be started.'));
+    child.on('error', () => this.#fail('WRITE_FAILED', 'The writer could not be started.'));
     child.on('close', (code, killedBy) => {
+      if (stderr !== '') onStderr(stderr);
       const how = killedBy ?? `status ${code}`;
-      fail('WRITE_FAILED', `The writer ended before its work was done (${how}).`);
+      this.#fail('WRITE_FAILED', `The writer ended before its work was done (${how}).`);
     });
-    signal.addEventListener('abort', cancel, { once: true });
+    options.signal.addEventListener('abort', this.#cancel, { once: true });
     child.stdin.write(`${JSON.stringify(job)}\n`);
-  });
+  }
+
+  readonly #cancel = () => {
+    this.#child.stdin.write('{"cancel":true}\n');
+    this.#grace = setTimeout(
+      () => this.#fail('OPERATION_CANCELLED', 'The write was cancelled.'),
+      CANCEL_GRACE_MS,
+    );
+  };
+
+  #hear(line: string): void {
+    const message = parse(line);
+    if (this.#settled) return;
+    if (!message) {
+      this.#fail('WRITE_FAILED', 'The writer said what is no message.');
+      return;
+    }
+    switch (message.type) {
+      case 'progress':
+        this.#awaitWord(message.progress.phase === 'flush' ? FLUSH_SILENCE_MS : SILENCE_MS);
+        this.#options.onProgress(message.progress);
+        return;
+      case 'touched':
+        this.#touched = true;
+        return;
+      case 'done':
+        this.#settle();
+        this.#end.resolve(message.report);
+        return;
+      case 'failed': {
+        const { code, message: text, details } = message.failure;
+        this.#settle();
+        this.#end.reject(new AppError(code, text, details));
+      }
+    }
+  }
+
+  #awaitWord(withinMs: number): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(
+      () => this.#fail('WRITE_FAILED', 'The drive does not answer.'),
+      withinMs,
+    );
+  }
+
+  /** Takes the writer for dead. It may be past killing while the drive hangs; that is not waited for. */
+  #fail(code: 'WRITE_FAILED' | 'OPERATION_CANCELLED', message: string): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#child.kill('SIGKILL');
+    const targetState = leftBehind(this.#job, this.#touched);
+    void removeParts(this.#job.target).finally(() =>
+      this.#end.reject(
+        code === 'OPERATION_CANCELLED'
+          ? cancelled(targetState)
+          : new AppError(code, message, { targetState }),
+      ),
+    );
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    clearTimeout(this.#silence);
+    clearTimeout(this.#grace);
+    this.#options.signal.removeEventListener('abort', this.#cancel);
+    const gone = setTimeout(() => this.#child.kill('SIGKILL'), EXIT_MS).unref();
+    this.#child.once('exit', () => clearTimeout(gone));
+  }
+}
+
+/** Our own program, over a private pipe: only that it is whole is checked. */
+function parse(line: string): WriterMessage | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function cancelled(targetState: TargetState): AppError {
+  return new AppError('OPERATION_CANCELLED', 'The write was cancelled.', { targetState });
 }
 
 function leftBehind(job: WriteJob, touched: boolean): TargetState {

@@ -93,10 +93,14 @@ async function openFile(file: string, replace: boolean): Promise<Target> {
     sizeBytes: undefined,
     direct,
     async publish(imageBytes) {
-      await handle.truncate(imageBytes);
-      await handle.sync();
-      await handle.close();
-      await move(temporary, file, replace);
+      try {
+        await handle.truncate(imageBytes);
+        await handle.sync();
+        await handle.close();
+        await move(temporary, file, replace);
+      } catch (error) {
+        throw targetError(error, file);
+      }
     },
     async abandon() {
       await handle.close().catch(() => undefined);
@@ -112,8 +116,7 @@ async function move(temporary: string, file: string, replace: boolean): Promise<
   try {
     await link(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
-    if (errnoOf(error) !== 'EEXIST') throw targetError(error, file);
+    if (errnoOf(error) !== 'EEXIST') throw error;
     throw new AppError('OUTPUT_EXISTS', `${file} was made by someone else meanwhile.`, { file });
   }
   return rm(temporary);

@@ -1,15 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Readable } from 'node:stream';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { filePieces } from './file-pieces.js';
 
 /** Only where the system puts its programs: the writer may run as root, and PATH is the caller's. */
 const DIRECTORIES = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin'] as const;
-const PIPE_BYTES = 1 << 20;
+const XZ_CHECK_CRC64 = 4;
 /** `xz -T0` may use this much for its blocks and threads; beyond it, it uses fewer threads. */
 const XZ_MEMORY = '--memlimit-mt-decompress=512MiB';
 
@@ -30,58 +30,76 @@ export function findProgram(format: keyof typeof programs): string | undefined {
  * one, in this process, slower.
  * @throws {AppError} IMAGE_CORRUPT.
  */
-export async function* runUnpacker(
+export function runUnpacker(
   file: FileHandle,
   format: keyof typeof programs,
 ): AsyncGenerator<Buffer> {
   const program = findProgram(format);
-  if (program === undefined) {
-    yield* format === 'xz' ? unxzHere(file) : unbzip2Here(file);
-    return;
-  }
+  return program === undefined ? unpackHere(file, format) : unpackBy(program, file, format);
+}
+
+/** Unpacks in this process, for machines without the program. @throws {AppError} IMAGE_CORRUPT, IMAGE_UNSUPPORTED. */
+export function unpackHere(
+  file: FileHandle,
+  format: keyof typeof programs,
+): AsyncGenerator<Buffer> {
+  return format === 'xz' ? unxzHere(file) : unbzip2Here(file);
+}
+
+async function* unpackBy(
+  program: string,
+  file: FileHandle,
+  format: keyof typeof programs,
+): AsyncGenerator<Buffer> {
   const child = spawn(program, programs[format].args, {
     stdio: [file.fd, 'pipe', 'ignore'],
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
   });
-  const { stdout } = child;
-  const exited = once(child, 'exit') as Promise<[number | null]>;
-  exited.catch(() => undefined);
+  const unpacked: AsyncIterable<Buffer> = child.stdout ?? Readable.from([]);
+  const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
+  child.once('exit', exit).once('error', () => exit(null));
   try {
-    for await (const chunk of stdout ?? []) yield chunk as Buffer;
-    const [code] = await exited;
-    if (code !== 0) throw damaged(format);
+    yield* unpacked;
+    if ((await exited) !== 0) throw damaged(format);
   } finally {
     if (child.exitCode === null) child.kill('SIGKILL');
   }
 }
 
 async function* unxzHere(file: FileHandle): AsyncGenerator<Buffer> {
-  const { XzReadableStream } = await import('xz-decompress');
-  const stream = new XzReadableStream(Readable.toWeb(read(file)) as ReadableStream<Uint8Array>);
+  await requireKnownCheck(file);
+  // A CommonJS package whose exports Node does not find by name.
+  const { default: xz } = await import('xz-decompress');
+  const packed = Readable.toWeb(readAll(file));
   try {
-    for await (const chunk of stream)
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    // Copied, because they may be views of memory that the decompressor uses again.
+    for await (const piece of new xz.XzReadableStream(packed)) yield Buffer.from(piece);
   } catch {
     throw damaged('xz');
   }
 }
 
+/** The decompressor in this process knows CRC-32 and CRC-64, as `xz` makes them when nothing else is asked for. */
+async function requireKnownCheck(file: FileHandle): Promise<void> {
+  const head = Buffer.alloc(8);
+  await file.read(head, 0, head.length, 0);
+  if (((head[7] ?? 0) & 0x0f) <= XZ_CHECK_CRC64) return;
+  throw new AppError('IMAGE_UNSUPPORTED', 'The image has SHA-256 checks: install xz to unpack it.');
+}
+
 async function* unbzip2Here(file: FileHandle): AsyncGenerator<Buffer> {
   const { default: unbzip2 } = await import('unbzip2-stream');
+  // A stream of the oldest kind: wrapped, it waits for us and its errors reach us.
+  const unpacked: AsyncIterable<Buffer> = new Readable().wrap(readAll(file).pipe(unbzip2()));
   try {
-    for await (const chunk of read(file).pipe(unbzip2())) yield chunk as Buffer;
+    yield* unpacked;
   } catch {
     throw damaged('bz2');
   }
 }
 
-function read(file: FileHandle): Readable {
-  return createReadStream('', {
-    fd: file.fd,
-    autoClose: false,
-    start: 0,
-    highWaterMark: PIPE_BYTES,
-  });
+function readAll(file: FileHandle): Readable {
+  return Readable.from(filePieces(file, 0), { objectMode: false });
 }
 
 function damaged(format: string): AppError {

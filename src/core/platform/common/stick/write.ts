@@ -6,7 +6,7 @@ import type { Meter } from './meter.js';
 import type { Target } from './target.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { targetError } from './errno.js';
+import { errnoOf, targetError } from './errno.js';
 import { BLOCK_BYTES } from './target.js';
 
 /** What was written at one place, so that reading back can say where it differs. */
@@ -158,7 +158,13 @@ async function readFully(
   at: number,
 ): Promise<void> {
   for (let done = 0; done < bytes;) {
-    const { bytesRead } = await source.read(buffer, done, bytes - done, at + done);
+    const { bytesRead } = await source
+      .read(buffer, done, bytes - done, at + done)
+      .catch((cause: unknown) => {
+        const errno = errnoOf(cause) ?? 'unknown error';
+        const text = `The image cannot be read (${errno}).`;
+        throw new AppError('IMAGE_CORRUPT', text, { errno, atByte: at + done }, { cause });
+      });
     if (bytesRead === 0) {
       throw new AppError('IMAGE_CORRUPT', 'The image became shorter while it was read.');
     }

@@ -1,11 +1,12 @@
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 import type { WriteJob } from '../../../types/models/stick.js';
 import type { WriterMessage } from './writer-protocol.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { hostDeps } from './host-deps.js';
 import { writeStick } from './engine.js';
+import { hostDeps } from './host-deps.js';
 
 /**
  * The writer process. Its job is the first line of stdin, because a job holds a join token and argv is for everyone to read.
@@ -18,6 +19,8 @@ function send(message: WriterMessage): void {
 const cancel = new AbortController();
 const lines = createInterface({ input: process.stdin });
 let started = false;
+/** An output file that is not complete. */
+let unfinished: string | undefined;
 
 lines.on('line', (line) => {
   if (started) {
@@ -26,27 +29,34 @@ lines.on('line', (line) => {
   }
   started = true;
   // Written by the daemon that spawned us, over a private pipe.
-  void run(JSON.parse(line) as WriteJob);
+  const job: WriteJob = JSON.parse(line);
+  void run(job);
 });
-lines.on('close', () => {
-  // At once: a write that is under way ends with the process, as far as the drive lets it.
-  process.exit(1);
-});
+lines.on('close', endAtOnce);
 // Nobody reads any more: the daemon is gone.
-process.stdout.on('error', () => process.exit(1));
+process.stdout.on('error', endAtOnce);
+
+/** Not by process.exit, which waits for the writes that were handed to the thread pool: on a slow stick, those take seconds. */
+function endAtOnce(): void {
+  if (unfinished !== undefined) rmSync(unfinished, { force: true });
+  process.kill(process.pid, 'SIGKILL');
+}
 
 async function run(job: WriteJob): Promise<void> {
   try {
     const report = await writeStick(job, await hostDeps(), {
       signal: cancel.signal,
       onProgress: (progress) => send({ type: 'progress', progress }),
+      onOpen: (target) => {
+        if (target.kind === 'file') unfinished = target.path;
+      },
       onFirstWrite: () => send({ type: 'touched' }),
     });
     send({ type: 'done', report, maxRssBytes: process.resourceUsage().maxRSS * 1024 });
   } catch (error) {
     send({ type: 'failed', failure: failureOf(error) });
   }
-  lines.removeAllListeners('close');
+  lines.removeListener('close', endAtOnce);
   process.stdin.destroy();
 }
 

@@ -1,11 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { filePieces } from './file-pieces.js';
 
 /** Folders and what macOS puts beside the real thing do not count as entries. */
 const IGNORED = /(\/$)|(^__MACOSX\/)|((^|\/)\.DS_Store$)/;
@@ -34,11 +35,11 @@ export async function openZipEntry(
   return checkedBytes(await openStream(entry), entry);
 }
 
-async function* checkedBytes(stream: Readable, entry: Entry): AsyncGenerator<Buffer> {
+async function* checkedBytes(stream: AsyncIterable<Buffer>, entry: Entry): AsyncGenerator<Buffer> {
   let crc = 0;
   for await (const chunk of stream) {
-    crc = zlib.crc32(chunk as Buffer, crc);
-    yield chunk as Buffer;
+    crc = zlib.crc32(chunk, crc);
+    yield chunk;
   }
   if (crc !== entry.crc32) {
     throw new AppError('IMAGE_CORRUPT', 'The image in the zip file is damaged (CRC-32).');
@@ -85,12 +86,7 @@ class HandleReader extends yauzl.RandomAccessReader {
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    return this.#file.createReadStream({
-      start,
-      end: end - 1,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-    });
+    return Readable.from(filePieces(this.#file, start, end), { objectMode: false });
   }
 }
 

@@ -9,7 +9,8 @@ const CHAR_PLACES = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
 const MAX_NAME_CHARS = 255;
 /** A name that 8.3 holds as it is. */
 const SHORT = /^[A-Z0-9_~!#$%&'()@^`{}-]{1,8}(\.[A-Z0-9_~!#$%&'()@^`{}-]{1,3})?$/;
-const ALLOWED = /^[^\u0000-\u001f"*/:<>?\\|\u007f-\uffff]+$/;
+/** Printable ASCII without what FAT forbids in names. */
+const ALLOWED = /^[ !#-)+-.0-9;=@A-Z[\]^_`a-z{}~]+$/;
 const LOWER_BASE = 0x08;
 const LOWER_EXTENSION = 0x10;
 
@@ -51,15 +52,18 @@ function packed(name: string): string {
 function freeShortName(name: string, taken: ReadonlySet<string>): string {
   const dot = name.lastIndexOf('.');
   const stem = dot > 0 ? name.slice(0, dot) : name;
-  const clean = (text: string) => text.toUpperCase().replaceAll(/[^A-Z0-9_-]/g, '');
-  const base = clean(stem) || '_';
-  const extension = dot > 0 ? clean(name.slice(dot + 1)).slice(0, 3) : '';
+  const base = cleaned(stem) || '_';
+  const extension = dot > 0 ? cleaned(name.slice(dot + 1)).slice(0, 3) : '';
   for (let number = 1; number < 1_000_000; number += 1) {
     const tail = `~${number}`;
     const short = (base.slice(0, 8 - tail.length) + tail).padEnd(8) + extension.padEnd(3);
     if (!taken.has(short)) return short;
   }
   throw new AppError('DISK_FULL', 'A folder of the image holds too many files.', { name });
+}
+
+function cleaned(text: string): string {
+  return text.toUpperCase().replaceAll(/[^A-Z0-9_-]/g, '');
 }
 
 function longEntries(name: string, sum: number): readonly Buffer[] {
