@@ -29,11 +29,13 @@ function __syntropy_words
 end
 
 function __syntropy_at --argument-names path
-    test (string join ' ' -- (__syntropy_words)) = "$path"
+    set -l typed (string join ' ' -- (__syntropy_words))
+    test "$typed" = "$path"
 end
 
 function __syntropy_in --argument-names path
-    string match -q -- "$path *" (string join ' ' -- (__syntropy_words))" "
+    set -l typed (string join ' ' -- (__syntropy_words))
+    string match -q -- "$path *" "$typed "
 end
 
 function __syntropy_live --argument-names kind

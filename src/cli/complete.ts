@@ -49,7 +49,8 @@ export function run(argv: readonly string[]): void {
     if (response.length > MAX_CHARACTERS) socket.destroy();
   });
   socket.on('end', () => print(values(answerOf(response))));
-  socket.end(`GET ${path} HTTP/1.0\r\nHost: syntropy\r\n\r\n`);
+  // Not `end`: a server may take a half-closed connection for one that nobody waits on.
+  socket.write(`GET ${path} HTTP/1.0\r\nHost: syntropy\r\n\r\n`);
 }
 
 function answerOf(response: string): Answer {

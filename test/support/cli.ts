@@ -67,7 +67,15 @@ export async function runOnTerminal(
   argv: readonly string[],
   options: CliOptions & { readonly typed?: readonly Typed[] } = {},
 ): Promise<CliResult> {
-  const words = ['syntropy', ...argv].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  return runProgramOnTerminal(['syntropy', ...argv], options);
+}
+
+/** The same for another program, such as a shell in which `syntropy` is the real command. */
+export async function runProgramOnTerminal(
+  argv: readonly string[],
+  options: CliOptions & { readonly typed?: readonly Typed[] } = {},
+): Promise<CliResult> {
+  const words = argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   const child = started('script', ['-qefc', words.join(' '), '/dev/null'], options, true);
   const waiting = [...(options.typed ?? [])];
   let seen = '';
