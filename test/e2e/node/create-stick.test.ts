@@ -209,16 +209,21 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
       const before = await firstBytes(plain);
       const nodes = await daemon.client.call('nodes.list', {});
       const create = (...flags: string[]) =>
-        daemon.cli('node', 'create', '--name', 'stick-05', '--yes', '--json', ...flags);
+        daemon.cli('node', 'create', '--yes', '--json', ...flags);
+      const name = ['--name', 'stick-05'];
       const cases: readonly (readonly [string, number, string[]])[] = [
-        ['DEVICE_NOT_REMOVABLE', 5, ['--usb', plain.path]],
-        ['DEVICE_READ_ONLY', 5, ['--usb', readOnly.path, ...RISK]],
-        ['DEVICE_TOO_SMALL', 5, ['--usb', short.path, ...RISK]],
-        ['DEVICE_MOUNTED', 5, ['--usb', mounted.path, ...RISK]],
-        ['DEVICE_NOT_FOUND', 4, ['--usb', '/dev/nope']],
-        ['DEVICE_NOT_BLOCK', 2, ['--usb', '/dev/null']],
-        ['IMAGE_NOT_FOUND', 4, ['--usb', plain.path, ...RISK, '--image', '/nope.img']],
-        ['IMAGE_CHECKSUM_MISMATCH', 1, ['--usb', plain.path, ...RISK, '--sha256', 'ab'.repeat(32)]],
+        ['DEVICE_NOT_REMOVABLE', 5, [...name, '--usb', plain.path]],
+        ['DEVICE_READ_ONLY', 5, [...name, '--usb', readOnly.path, ...RISK]],
+        ['DEVICE_TOO_SMALL', 5, [...name, '--usb', short.path, ...RISK]],
+        ['DEVICE_MOUNTED', 5, [...name, '--usb', mounted.path, ...RISK]],
+        ['DEVICE_NOT_FOUND', 4, [...name, '--usb', '/dev/nope']],
+        ['DEVICE_NOT_BLOCK', 2, [...name, '--usb', '/dev/null']],
+        ['IMAGE_NOT_FOUND', 4, [...name, '--usb', plain.path, ...RISK, '--image', '/nope.img']],
+        [
+          'IMAGE_CHECKSUM_MISMATCH',
+          1,
+          [...name, '--usb', plain.path, ...RISK, '--sha256', 'ab'.repeat(32)],
+        ],
         ['NODE_NAME_TAKEN', 5, ['--name', 'stick-01', '--usb', plain.path, ...RISK]],
         ['NAME_INVALID', 2, ['--name', 'Stick_1', '--usb', plain.path, ...RISK]],
       ];
