@@ -206,6 +206,8 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
       await mkdir(mountpoint, { recursive: true });
       await run('mount', [mounted.path, mountpoint]);
       await writeFile(path.join(mountpoint, 'precious'), 'keep me');
+      const taken = path.join(daemon.home, 'taken.img');
+      await daemon.cli('node', 'create', '--name', 'taken-01', '--output', taken);
       const before = await firstBytes(plain);
       const nodes = await daemon.client.call('nodes.list', {});
       const create = (...flags: string[]) =>
@@ -224,7 +226,7 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
           1,
           [...name, '--usb', plain.path, ...RISK, '--sha256', 'ab'.repeat(32)],
         ],
-        ['NODE_NAME_TAKEN', 5, ['--name', 'stick-01', '--usb', plain.path, ...RISK]],
+        ['NODE_NAME_TAKEN', 5, ['--name', 'taken-01', '--usb', plain.path, ...RISK]],
         ['NAME_INVALID', 2, ['--name', 'Stick_1', '--usb', plain.path, ...RISK]],
       ];
 
