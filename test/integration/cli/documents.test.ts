@@ -1,0 +1,116 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { Answers } from '../../support/scripted-daemon.js';
+
+import { runCli } from '../../support/cli.js';
+import { golden } from '../../support/golden.js';
+import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
+import { scriptedWrite, stick } from '../../support/scripted-write.js';
+
+const AT = '2026-01-02T03:04:05.000Z';
+const OPERATION = '018f6e2a-0000-7000-8000-0000000000aa';
+
+/** A node with every field that a node can have. */
+const node = nodeNamed('node-01', {
+  statusReason: 'none',
+  description: 'spare',
+  labels: { site: 'attic' },
+  provisioning: {
+    operationId: OPERATION,
+    image: 'seed',
+    target: '/dev/sdz',
+    model: 'Ultra Fit',
+    serial: 'S-123',
+    targetState: 'verified',
+    imageBytes: 16_777_216,
+    bytesPerSecond: 20_000_000,
+    durationMs: 900,
+    verified: true,
+    identityWritten: true,
+    joinTokenExpiresAt: AT,
+  },
+});
+
+function answers(): Answers {
+  const write = scriptedWrite({ drive: stick });
+  write.end({ status: 'succeeded', result: { verified: true } });
+  return {
+    ...write.answers,
+    'nodes.list': () => ({ nodes: [node] }),
+    'nodes.get': () => node,
+    'nodes.update': () => node,
+    'nodes.delete': () => ({ node, outcome: 'removed' }),
+    'drives.list': () => ({
+      drives: [stick, { ...stick, refusal: { code: 'DEVICE_MOUNTED', message: 'It is mounted.' } }],
+    }),
+    'operations.list': async (call, response) => ({
+      operations: [(await write.answers['operations.get']?.(call, response)) ?? []].flat(),
+    }),
+    'daemon.get': () => ({
+      id: '018f6e2a-0000-7000-8000-0000000000dd',
+      pid: 4242,
+      version: '0.1.0',
+      apiVersion: '1.0',
+      host: 'attic',
+      startedAt: AT,
+      uptimeSeconds: 61,
+      stateDir: '/srv/s',
+      socket: '/srv/s/daemon.sock',
+      logFile: '/srv/s/logs/daemon.log',
+      database: { kind: 'embedded', version: '18.4', location: '/srv/pg', schemaVersion: 1 },
+      capabilities: ['usb', 'image'],
+      runningOperations: 0,
+    }),
+    'daemon.backup': () => ({ path: '/srv/b', sizeBytes: 1234, rows: 56, schemaVersion: 1 }),
+  };
+}
+
+describe('the --json document of', () => {
+  it.each([
+    'node list',
+    'node status node-01',
+    'node wait node-01 --for provisioned',
+    'node update node-01 --label site=attic',
+    'node delete node-01 --yes',
+    'node create --name node-01 --usb /dev/sdz --yes',
+    'node create --name node-01 --usb /dev/sdz --dry-run',
+    'usb list --all',
+    'operation list',
+    `operation show ${OPERATION}`,
+    `operation wait ${OPERATION}`,
+    `operation cancel ${OPERATION}`,
+    'daemon status',
+    'daemon backup /srv/b',
+    'config list',
+    'config get log.level',
+    'config set log.level debug',
+    'help exit-codes',
+    'daemon logs',
+  ])('%s is as it was', async (line) => {
+    await using daemon = await scriptedDaemon(answers());
+    await mkdir(path.join(daemon.stateDir, 'logs'));
+    await writeFile(
+      path.join(daemon.stateDir, 'logs', 'daemon.log'),
+      `${JSON.stringify({ level: 40, time: AT, pid: 4242, route: '/v1/nodes', ms: 3, msg: 'slow' })}\n`,
+    );
+    const { stdout, stderr, status } = await runCli([...line.split(' '), '--json'], daemon);
+    expect([stderr, status]).toEqual(['', 0]);
+    const document = stdout.replaceAll(daemon.stateDir, '/STATE');
+    const name = line
+      .replaceAll(OPERATION, '')
+      .replaceAll(/[^a-z0-9-]+/g, ' ')
+      .trim();
+    expect(document).toBe(golden(`json/${name.replaceAll(/ +/g, '-')}.json`, document));
+  });
+
+  it.each(['version', 'doctor', 'daemon install --dry-run', 'autocomplete fish', 'daemon stop'])(
+    '%s begins with the version of the document',
+    async (line) => {
+      const { stdout, stderr } = await runCli([...line.split(' '), '--json']);
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 1 });
+    },
+  );
+});
