@@ -1,4 +1,9 @@
-import type { WriteJob, WriteProgress, WriteReport } from '../../src/core/types/models/stick.js';
+import type {
+  WriteJob,
+  WritePhase,
+  WriteProgress,
+  WriteReport,
+} from '../../src/core/types/models/stick.js';
 
 import { createStickWriter } from '../../src/core/platform/common/stick/stick-writer.js';
 import { builtPath } from './built.js';
@@ -53,4 +58,26 @@ export async function write(
   onProgress?: (progress: WriteProgress) => void,
 ): Promise<WriteReport> {
   return (await startWrite(input, onProgress)).report;
+}
+
+/**
+ * Starts a write and stops its process (SIGSTOP) as soon as it tells of a phase; `thaw` lets it go on. So a test can do
+ * something at a known point of a write, however fast the machine is.
+ */
+export async function startFrozenAt(
+  phase: WritePhase,
+  input: JobInput,
+): Promise<RunningWrite & { readonly thaw: () => void }> {
+  const reached = Promise.withResolvers<void>();
+  const running = await startWrite(input, (progress) => {
+    if (progress.phase === phase) reached.resolve();
+  });
+  const pid = await running.pid;
+  await Promise.race([reached.promise, running.report.then(tooLate, tooLate)]);
+  process.kill(pid, 'SIGSTOP');
+  return { ...running, thaw: () => process.kill(pid, 'SIGCONT') };
+
+  function tooLate(): never {
+    throw new Error(`The write had ended before it told of its ${phase}.`);
+  }
 }

@@ -30,6 +30,10 @@ export const linuxEngineDeps: EngineDeps = {
       });
     }
     if (!(await sameDevice(path, number))) throw changed(devicePath);
+    // Some drivers let a protected drive be opened for writing, and refuse the first write only.
+    if (found.drive.readOnly) {
+      throw new AppError('DEVICE_READ_ONLY', `${devicePath} is write-protected.`, { device: path });
+    }
     return {
       path,
       sizeBytes,

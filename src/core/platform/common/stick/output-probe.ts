@@ -1,10 +1,9 @@
-import { access, constants, lstat, statfs } from 'node:fs/promises';
+import { access, constants, lstat, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { OutputProbe } from '../../../services/usb/usb.ports.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { errnoOf } from './errno.js';
 
 /** Looks at the place of an output file; the write itself makes sure of it again. */
 export function createOutputProbe(): OutputProbe {
@@ -33,12 +32,16 @@ export function createOutputProbe(): OutputProbe {
 }
 
 async function requireFolder(folder: string): Promise<void> {
+  const isFolder = await stat(folder).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) {
+    throw new AppError('FILE_NOT_FOUND', `There is no folder ${folder}.`, { folder });
+  }
   try {
     await access(folder, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    if (errnoOf(error) === 'EACCES' || errnoOf(error) === 'EROFS') {
-      throw new AppError('DEVICE_PERMISSION', `The daemon may not write in ${folder}.`, { folder });
-    }
-    throw new AppError('FILE_NOT_FOUND', `There is no folder ${folder}.`, { folder });
+  } catch {
+    throw new AppError('DEVICE_PERMISSION', `The daemon may not write in ${folder}.`, { folder });
   }
 }
