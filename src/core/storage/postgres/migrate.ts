@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -8,6 +8,8 @@ import { AppError } from '../../types/errors/app-error.js';
 
 /** Held while migrating, so that replicas that start together migrate once. Any number, the same in all versions. */
 const LOCK = 7_310_584_389;
+/** Later steps may have large tables to change. */
+const TIMEOUT_MS = 10 * 60_000;
 
 interface Migration {
   readonly version: number;
@@ -18,34 +20,65 @@ interface Migration {
 
 /**
  * Brings the schema to this program's version: forward SQL files, each in its own transaction, in order.
- * @param upTo - stops after this version; for restoring an older backup.
  * @returns the version of the schema afterwards.
  * @throws {AppError} SCHEMA_TOO_NEW, or CONFIG_INVALID when an applied migration differs from the program's.
  */
-export async function migrate(pool: Pool, directory: string, upTo = Infinity): Promise<number> {
+export async function migrate(pool: Pool, directory: string): Promise<number> {
   const migrations = await readMigrations(directory);
   const client = await pool.connect();
+  let broken: Error | undefined;
   try {
-    await client.query('select pg_advisory_lock($1)', [LOCK]);
-    await client.query(`create table if not exists schema_migrations (
-      version integer primary key, name text not null, checksum text not null,
-      applied_at timestamptz not null default now())`);
-    const { rows } = await client.query<{ version: number; checksum: string }>(
-      'select version, checksum from schema_migrations order by version',
-    );
-    checkHistory(rows, migrations);
-    const pending = migrations.filter((m) => m.version > rows.length && m.version <= upTo);
-    for (const migration of pending) await apply(client, migration);
-    return rows.length + pending.length;
+    await run(client, `set statement_timeout = ${TIMEOUT_MS}`);
+    await run(client, `select pg_advisory_lock(${LOCK})`);
+    const { pending, version } = await findPending(client, migrations);
+    for (const migration of pending) await applyAlone(client, migration);
+    return version;
   } finally {
-    await client.query('select pg_advisory_unlock($1)', [LOCK]).catch(() => undefined);
-    client.release();
+    await run(client, `select pg_advisory_unlock(${LOCK}); reset statement_timeout`).catch(
+      (error: unknown) => {
+        broken = error instanceof Error ? error : new Error('unlock failed', { cause: error });
+      },
+    );
+    // One that could not unlock is closed, which unlocks.
+    client.release(broken);
   }
+}
+
+/**
+ * The same within a transaction of the caller's, to be seen by others with its commit or never.
+ * @param upTo - stops after this version.
+ */
+export async function migrateInTransaction(
+  client: ClientBase,
+  directory: string,
+  upTo = Infinity,
+): Promise<void> {
+  await run(client, `set local statement_timeout = ${TIMEOUT_MS}`);
+  await run(client, `select pg_advisory_xact_lock(${LOCK})`);
+  const { pending } = await findPending(client, await readMigrations(directory));
+  for (const migration of pending) if (migration.version <= upTo) await apply(client, migration);
 }
 
 /** The version that this program's migrations lead to. */
 export async function programSchemaVersion(directory: string): Promise<number> {
   return (await readMigrations(directory)).length;
+}
+
+async function findPending(
+  client: ClientBase,
+  known: readonly Migration[],
+): Promise<{ pending: readonly Migration[]; version: number }> {
+  await run(
+    client,
+    `create table if not exists schema_migrations (
+      version integer primary key, name text not null, checksum text not null,
+      applied_at timestamptz not null default now())`,
+  );
+  const { rows } = await client.query<{ version: number; checksum: string }>(
+    'select version, checksum from schema_migrations order by version',
+  );
+  checkHistory(rows, known);
+  return { pending: known.slice(rows.length), version: known.length };
 }
 
 function checkHistory(
@@ -71,19 +104,29 @@ function checkHistory(
   }
 }
 
-async function apply(client: PoolClient, migration: Migration): Promise<void> {
-  await client.query('begin');
+async function applyAlone(client: ClientBase, migration: Migration): Promise<void> {
+  await run(client, 'begin');
   try {
-    await client.query(migration.sqlText);
-    await client.query(
-      'insert into schema_migrations (version, name, checksum) values ($1, $2, $3)',
-      [migration.version, migration.name, migration.checksum],
-    );
-    await client.query('commit');
+    await apply(client, migration);
+    await run(client, 'commit');
   } catch (error) {
-    await client.query('rollback');
+    await run(client, 'rollback');
     throw error;
   }
+}
+
+async function apply(client: ClientBase, migration: Migration): Promise<void> {
+  await run(client, migration.sqlText);
+  await client.query(
+    'insert into schema_migrations (version, name, checksum) values ($1, $2, $3)',
+    [migration.version, migration.name, migration.checksum],
+  );
+}
+
+async function run(client: ClientBase, text: string): Promise<void> {
+  // The driver has a limit of its own for each query, which this lifts to the server's.
+  const query = { text, query_timeout: TIMEOUT_MS };
+  await client.query(query);
 }
 
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
