@@ -51,28 +51,31 @@ export default class NodeCreate extends BaseCommand {
     const client = this.client(flags);
     const request = await createRequest(flags);
     const long = { timeoutMs: PLAN_TIMEOUT_MS };
-    const plan = await client.call('nodes.plan', request, long);
-    for (const warning of plan.warnings) this.note(`Warning: ${warning}`);
-    if (flags['dry-run']) {
+    // A retry is answered as the first time, when the plan would refuse the name and the file that it made.
+    const isRetryable =
+      flags['idempotency-key'] !== undefined && (flags.yes || flags.usb === undefined);
+    const plan =
+      isRetryable && !flags['dry-run'] ? undefined : await client.call('nodes.plan', request, long);
+    for (const warning of plan?.warnings ?? []) this.note(`Warning: ${warning}`);
+    if (plan && flags['dry-run']) {
       this.log('%s\nNothing was written (--dry-run).', describePlan(plan));
       return { plan };
     }
-    if (plan.drive && !flags.yes) {
+    if (plan?.drive && !flags.yes) {
       this.note(describePlan(plan));
       await confirm({ message: `Write ${plan.drive.path}?`, yes: false, json: this.jsonEnabled() });
     }
-    const expect = expectation(plan);
+    const expect = plan && expectation(plan);
     const target = { ...request.target, ...(expect === undefined ? {} : { expect }) };
     const begun = await client.call(
       'nodes.create',
       { ...request, target },
       { ...callOptions(flags), ...long },
     );
+    if (!plan) for (const warning of begun.warnings) this.note(`Warning: ${warning}`);
     const { id } = begun.operation;
     if (flags.detach) {
-      this.log(
-        `Writing ${plan.drive?.path ?? plan.output} for ${begun.node.name}: operation ${id}.`,
-      );
+      this.log(`Writing ${flags.usb ?? flags.output} for ${begun.node.name}: operation ${id}.`);
       return { node: begun.node, operation: begun.operation };
     }
     const operation = requireSuccess(
