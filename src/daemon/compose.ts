@@ -7,7 +7,7 @@ import os from 'node:os';
 import type { Config } from '../core/config/load.js';
 import type { StatePaths } from '../core/config/state-paths.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
-import type { DaemonFacts } from './operations/daemon.js';
+import type { BackupDaemon, DaemonFacts } from './operations/daemon.js';
 
 import { createImageInspector } from '../core/platform/common/stick/image-inspector.js';
 import { createOutputProbe } from '../core/platform/common/stick/output-probe.js';
@@ -15,6 +15,7 @@ import { createStickWriter } from '../core/platform/common/stick/stick-writer.js
 import { hostDrives } from '../core/platform/common/host-drives.js';
 import { NodeService } from '../core/services/node/node.service.js';
 import { UsbService } from '../core/services/usb/usb.service.js';
+import { createBackup } from '../core/storage/postgres/backup/create.js';
 import { DaemonRepository } from '../core/storage/postgres/daemon.repository.js';
 import { EventRepository } from '../core/storage/postgres/event.repository.js';
 import { IdempotencyRepository } from '../core/storage/postgres/idempotency.repository.js';
@@ -107,7 +108,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       ...usbHandlers(usb),
       ...operationHandlers({ store: new OperationRepository(db), runner, now }),
       ...eventHandlers(hub),
-      ...daemonHandlers({ facts, onStop: parts.onStop }),
+      ...daemonHandlers({ facts, onStop: parts.onStop, backup: backups(parts) }),
     },
     createIdempotencyGate(idempotency),
   );
@@ -148,6 +149,11 @@ function composeUsb({ config, log, writerEntry }: Parts): UsbService {
 
 function now(): Date {
   return new Date();
+}
+
+function backups({ database, paths }: Parts): BackupDaemon {
+  const source = { connection: database.connection, stateDir: paths.stateDir };
+  return (file, options) => createBackup(source, file, options);
 }
 
 /** One port over two repositories: making nodes is a matter of its own. */

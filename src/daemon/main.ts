@@ -23,6 +23,7 @@ import { createLogger } from './observability/logger.js';
 import { describeDaemon } from './operations/daemon.js';
 import { parseDaemonOptions } from './options.js';
 import { failureMessage, tellParent } from './report.js';
+import { restoreDaemon } from './restore.js';
 import { listenOnSocket } from './socket.js';
 import { version } from './version.js';
 
@@ -39,11 +40,21 @@ async function main(): Promise<void> {
     const paths = resolveStatePaths(options.stateDir);
     await ensurePrivateDirectory(paths.stateDir);
     await ensurePrivateDirectory(paths.logDir);
-    await serve(options, paths, closers);
+    if (options.file === undefined) await serve(options, paths, closers);
+    else await restore({ ...options, file: options.file }, paths);
   } catch (error) {
     await closeAll(closers);
     await failStart(error);
   }
+}
+
+async function restore(
+  options: DaemonOptions & { readonly file: string },
+  paths: StatePaths,
+): Promise<void> {
+  const restored = await restoreDaemon(options, paths, path.join(dist, 'migrations'));
+  await tellParent({ type: 'restored', restored });
+  process.stdout.write(`Restored ${restored.rows} rows from ${restored.file}.\n`);
 }
 
 async function serve(options: DaemonOptions, paths: StatePaths, closers: Closers): Promise<void> {

@@ -1,6 +1,7 @@
 import os from 'node:os';
 
 import type { StatePaths } from '../../core/config/state-paths.js';
+import type { BackupSummary } from '../../core/storage/postgres/backup/create.js';
 import type { OpenDatabase } from '../../core/storage/postgres/database.js';
 import type { Handlers } from '../dispatch.js';
 
@@ -17,11 +18,17 @@ export interface DaemonFacts {
   readonly runningOperations: number;
 }
 
+export type BackupDaemon = (
+  file: string,
+  options: { readonly replace: boolean; readonly signal: AbortSignal },
+) => Promise<BackupSummary>;
+
 /** The daemon that answers, and how it is stopped. */
 export function daemonHandlers(deps: {
   readonly facts: () => DaemonFacts;
   readonly onStop: () => void;
-}): Pick<Handlers, 'daemon.get' | 'daemon.stop'> {
+  readonly backup: BackupDaemon;
+}): Pick<Handlers, 'daemon.get' | 'daemon.stop' | 'daemon.backup'> {
   return {
     'daemon.get': async () => describeDaemon(deps.facts()),
     'daemon.stop': async () => {
@@ -30,6 +37,8 @@ export function daemonHandlers(deps: {
       setImmediate(deps.onStop);
       return { pid: process.pid, interrupted: runningOperations };
     },
+    'daemon.backup': ({ path, replace = false }, { signal }) =>
+      deps.backup(path, { replace, signal }),
   };
 }
 

@@ -71,9 +71,9 @@ describe.each(testDatabases())('a backup on %s', (server) => {
     const { pool, connection } = world.database;
     const file = path.join(world.folder, 'second.backup');
     // Each pair appears in one transaction; a backup that saw one without the other would tell.
-    let stop = false;
+    const stop = new AbortController();
     const writing = (async () => {
-      for (let n = 0; !stop; n += 1) {
+      for (let n = 0; !stop.signal.aborted; n += 1) {
         await pool.query(
           `with c as (insert into containers (name, image, status) values ($1, 'i', 's'))
            insert into nodes (name, status) values ($1, 'online')`,
@@ -83,7 +83,7 @@ describe.each(testDatabases())('a backup on %s', (server) => {
     })();
 
     await createBackup({ connection, stateDir: world.stateDir }, file).finally(() => {
-      stop = true;
+      stop.abort();
     });
     await writing;
 
