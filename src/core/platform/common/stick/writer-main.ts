@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 import type { WriteJob } from '../../../types/models/stick.js';
@@ -52,12 +52,19 @@ async function run(job: WriteJob): Promise<void> {
       },
       onFirstWrite: () => send({ type: 'touched' }),
     });
-    send({ type: 'done', report, maxRssBytes: process.resourceUsage().maxRSS * 1024 });
+    send({ type: 'done', report, maxRssBytes: peakMemoryBytes() });
   } catch (error) {
     send({ type: 'failed', failure: failureOf(error) });
   }
   lines.removeListener('close', endAtOnce);
   process.stdin.destroy();
+}
+
+/** Linux counts in ru_maxrss what the process that started this one held; VmHWM is our own. */
+function peakMemoryBytes(): number {
+  if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
+  const kib = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return Number(kib ?? 0) * 1024;
 }
 
 function failureOf(error: unknown): Extract<WriterMessage, { type: 'failed' }>['failure'] {
