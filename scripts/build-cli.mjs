@@ -74,6 +74,10 @@ const lighterCore = {
   name: 'lighter-core',
   setup(builder) {
     const standIns = {
+      debug: `module.exports = process.env.DEBUG ? require('debug') : () => {
+        const silent = Object.assign(() => undefined, { enabled: false, extend: () => silent });
+        return silent;
+      };`,
       ejs: later('ejs', 'render'),
       lilconfig: later('lilconfig', 'lilconfig'),
       minimatch: later('minimatch', 'minimatch'),

@@ -66,5 +66,6 @@ function answerOf(response: string): Answer {
 
 function print(values: Values): void {
   const lines = (values ?? []).filter((value) => value !== undefined && /^[\w./:-]+$/.test(value));
-  if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+  // Ends sooner than what is still open would by itself.
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''), () => process.exit());
 }

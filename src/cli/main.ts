@@ -1,4 +1,5 @@
 import { flush, run as runCore } from '@oclif/core';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { exitCodeOf, failureOf, failureText } from './failure.js';
@@ -15,8 +16,13 @@ export function run(argv: readonly string[]): void {
 
 async function start(argv: readonly string[]): Promise<void> {
   try {
-    await runCore([...argv], { root: path.dirname(__dirname) });
+    const root = path.dirname(__dirname);
+    // Given, so that oclif does not look for it folder by folder.
+    const pjson = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+    await runCore([...argv], { root, pjson });
     await flush();
+    // What is still open by now, such as a connection that the daemon has yet to close, is nothing to wait for.
+    process.exit();
   } catch (error) {
     await fail(error, argv);
   }
