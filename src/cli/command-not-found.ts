@@ -7,6 +7,11 @@ import { closest } from '../core/utils/closest.js';
 const commandNotFound: Hook<'command_not_found'> = async ({ id, argv, config }) => {
   const known = [...config.commandIDs, ...config.topics.map((topic) => topic.name)].map(words);
   const typed = words(id);
+  const prefix = config.commandIDs.map(words).find((command) => typed.startsWith(`${command} `));
+  if (prefix !== undefined) {
+    const extra = typed.slice(prefix.length + 1);
+    throw new AppError('USAGE_INVALID', `"${config.bin} ${prefix}" takes no "${extra}".`);
+  }
   const [next] = argv ?? [];
   const near =
     (next === undefined ? undefined : closest(`${typed} ${next}`, known)) ?? closest(typed, known);

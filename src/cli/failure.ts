@@ -68,7 +68,10 @@ function usageMessage(error: UsageError): string {
   const [unknown] = Array.isArray(error.flags) ? error.flags : [];
   if (unknown === undefined) {
     // Our hint says how to get help.
-    return error.message.replace(/\n*See more help with --help$/, '').replaceAll(/\s*\n\s*/g, ' ');
+    return error.message
+      .replace(/\n*See more help with --help$/, '')
+      .replaceAll(/:\s*\n\s*/g, ': ')
+      .replaceAll(/\s*\n\s*/g, '; ');
   }
   const near = closest(unknown, known);
   return `There is no flag ${unknown}${near ? `; did you mean ${near}?` : '.'}`;

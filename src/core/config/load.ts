@@ -1,4 +1,4 @@
-import type { Static } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -158,13 +158,22 @@ function checkedText(key: SettingKey, text: string, where: string): unknown {
 function checked(key: SettingKey, value: unknown, where: string): unknown {
   const { schema, secret }: Setting = settings[key];
   if (Value.Check(schema, value)) return value;
-  const [first] = Value.Errors(schema, value);
   const shown = secret ? '' : ` ${JSON.stringify(value)}`;
   throw new AppError(
     'CONFIG_INVALID',
-    `${where}: "${key}"${shown} does not fit: it ${first?.message ?? 'is wrong'}.`,
+    `${where}: "${key}"${shown} does not fit: it ${expectationOf(schema, value)}.`,
     { key, where },
   );
+}
+
+/** What a value should have been; of a choice, every alternative. */
+function expectationOf(schema: TSchema, value: unknown): string {
+  if ('anyOf' in schema && Array.isArray(schema.anyOf)) {
+    const choices = schema.anyOf.map((one: { const?: unknown }) => String(one.const));
+    return `must be one of ${choices.join(', ')}`;
+  }
+  const [first] = Value.Errors(schema, value);
+  return first?.message ?? 'is wrong';
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -154,6 +154,30 @@ describe('a daemon, driven by its commands', () => {
     });
   });
 
+  it('is brought back from a backup, which replaces nothing unasked', async () => {
+    const file = path.join(daemon.home, 'syntropy.backup');
+    const image = path.join(daemon.home, 'kept.img');
+    await daemon.cli('node', 'create', '--name', 'kept', '--output', image);
+    const backup = await daemon.cli('daemon', 'backup', file, '--json');
+    expect(documentOf(backup)).toMatchObject({ backup: { path: file } });
+    expect((await daemon.cli('daemon', 'backup', file)).status).toBe(5);
+    expect((await daemon.cli('daemon', 'backup', file, '--yes')).status).toBe(0);
+    await daemon.cli('node', 'delete', 'kept', '--yes');
+
+    expect((await daemon.cli('daemon', 'restore', file, '--yes')).status).toBe(5);
+    await daemon.cli('daemon', 'stop');
+    const refused = await daemon.cli('daemon', 'restore', file, '--json');
+    expect(refused.status).toBe(5);
+    expect(documentOf(refused)).toMatchObject({ error: { code: 'RESTORE_REFUSED' } });
+    expect((await daemon.cli('daemon', 'restore', '/nowhere', '--yes')).status).toBe(4);
+    const restored = await daemon.cli('daemon', 'restore', file, '--yes', '--json');
+    expect([restored.stderr, restored.status]).toEqual(['', 0]);
+    await daemon.restart();
+    expect(documentOf(await daemon.cli('node', 'status', 'kept', '--json'))).toMatchObject({
+      node: { name: 'kept' },
+    });
+  });
+
   it('is stopped once, and asking again is no failure', async () => {
     expect((await daemon.cli('daemon', 'stop')).status).toBe(0);
     expect((await daemon.cli('daemon', 'status')).status).toBe(6);

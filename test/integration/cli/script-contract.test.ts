@@ -95,6 +95,12 @@ describe('the exit status', () => {
     expect(stderr).toContain('node list');
   });
 
+  it('is 2 for an argument that a command does not take', async () => {
+    const { stderr, status } = await runCli(['node', 'list', 'extra']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('"syntropy node list" takes no "extra".');
+  });
+
   it('is 2 for a flag that does not exist', async () => {
     const { stderr, status } = await runCli(['node', 'list', '--stauts', 'online']);
     expect(status).toBe(2);

@@ -47,6 +47,12 @@ describe('a failure', () => {
     });
   });
 
+  it('keeps to one line what the parser says on several', () => {
+    const message = 'Missing 1 required arg:\nnode  Id of it.\nother\nSee more help with --help';
+    const error = Object.assign(new Error(message), { oclif: { exit: 2 } });
+    expect(failureOf(error).message).toBe('Missing 1 required arg: node  Id of it.; other');
+  });
+
   it('is an interruption where a question was answered with Ctrl-C', () => {
     const error = Object.assign(new Error('User force closed'), { name: 'ExitPromptError' });
     expect(exitCodeOf(failureOf(error))).toBe(130);

@@ -87,6 +87,12 @@ describe('a configuration that does not fit', () => {
     await expect(load(content)).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { key } });
   });
 
+  it('is told what it may be', async () => {
+    await expect(load('[log]\nlevel = "loud"\n')).rejects.toMatchObject({
+      message: expect.stringContaining('must be one of trace, debug, info, warn, error'),
+    });
+  });
+
   it('refuses it in the environment too, and says which variable', async () => {
     await expect(load('', { SYNTROPY_LOG_MAX_FILES: '1e3' })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
