@@ -38,6 +38,9 @@ import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
 import { createRestServer } from './transports/rest/server.js';
 
+/** A client that does not read its answer must not keep a stopping daemon. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
 export interface Parts {
   readonly config: Config;
   readonly database: OpenDatabase;
@@ -126,7 +129,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
       housekeeping.stop();
       const stopped = await runner.stopAll();
       log.info({ interrupted: stopped }, 'jobs ended');
-      await rest.close();
+      hub.close();
+      await closeServer(rest);
       await listener.close();
       await daemons.remove(daemonId).catch(() => undefined);
     },
@@ -154,6 +158,13 @@ function now(): Date {
 function backups({ database, paths }: Parts): BackupDaemon {
   const source = { connection: database.connection, stateDir: paths.stateDir };
   return (file, options) => createBackup(source, file, options);
+}
+
+/** Lets answers that are under way be sent, a bounded time. */
+async function closeServer(rest: FastifyInstance): Promise<void> {
+  const force = setTimeout(() => rest.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+  await rest.close();
+  clearTimeout(force);
 }
 
 /** One port over two repositories: making nodes is a matter of its own. */

@@ -26,10 +26,16 @@ export interface EventFilter {
 export class EventHub {
   readonly #source: EventSource;
   readonly #sleepers = new Set<() => void>();
+  readonly #closing = new AbortController();
   #followers = 0;
 
   constructor(source: EventSource) {
     this.#source = source;
+  }
+
+  /** Ends every follower, so that a daemon that stops has nobody left to wait for. */
+  close(): void {
+    this.#closing.abort();
   }
 
   /** Says that there may be something new. Cheap; call it as often as you like. */
@@ -73,7 +79,7 @@ export class EventHub {
     }
     const from = after ?? (await this.#source.latestCursor());
     await this.#requireKept(from);
-    return this.#read(from, filter, signal);
+    return this.#read(from, filter, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   async *#read(from: bigint, filter: EventFilter, signal: AbortSignal): AsyncIterable<Event> {

@@ -55,6 +55,18 @@ describe('events', () => {
     stop.abort();
   });
 
+  it('end for their followers when the daemon stops, which does not wait for them', async () => {
+    await using world = await daemonWorld();
+    const stream = world.client.stream('events.follow', {});
+    const rest = stream.next();
+    // It follows from now: the first event that it could see comes after this.
+    await world.client.call('events.list', {});
+
+    await world.restart();
+
+    expect(await rest).toMatchObject({ done: true });
+  });
+
   it('tell a reader whose cursor is no longer kept', async () => {
     await using world = await daemonWorld();
     for (const type of ['test.a', 'test.b', 'test.c']) {
