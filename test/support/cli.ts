@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { afterAll } from 'vitest';
 
 const ENTRY = path.resolve('bin/syntropy.cjs');
 const TIMEOUT_MS = 45_000;
@@ -24,7 +25,7 @@ export interface CliResult {
 /** A home of its own for every test file: the command's cache and the `syntropy` of its PATH, never the user's own. */
 const home = mkdtempSync(path.join(os.tmpdir(), 'syntropy-cli-home-'));
 symlinkSync(ENTRY, path.join(home, 'syntropy'));
-process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 function environment({ stateDir, env }: CliOptions): Record<string, string> {
   return {
