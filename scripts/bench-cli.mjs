@@ -4,7 +4,7 @@
 // short.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -35,7 +35,14 @@ const { values: options } = parseArgs({
 
 const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bench-'));
 const stateDir = path.join(home, 'state');
-const env = { PATH: process.env.PATH, HOME: home, SYNTROPY_STATE_DIR: stateDir };
+const env = {
+  PATH: process.env.PATH,
+  HOME: home,
+  SYNTROPY_STATE_DIR: stateDir,
+  SYNTROPY_CLUSTER_ROOT: path.join(home, 'clusters'),
+};
+// As root, Postgres runs as another account, which must be able to pass through.
+await chmod(home, 0o755);
 try {
   await run([ENTRY, 'daemon', 'start'], { timeoutMs: DAEMON_TIMEOUT_MS });
   const rows = await measure(Number(options.rounds));
