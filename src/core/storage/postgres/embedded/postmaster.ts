@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { open, readFile, readlink, realpath, rename, stat } from 'node:fs/promises';
+import { open, readdir, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -37,6 +37,22 @@ export async function runningPid(dataDir: string): Promise<number | undefined> {
   // A postmaster's working directory is its data directory.
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
   return cwd === (await realpath(dataDir)) ? pid : undefined;
+}
+
+/**
+ * Removes the pid file of a postmaster that is gone when its number belongs to another program by now, as after a power loss:
+ * Postgres, which can only ask whether that number lives, would refuse to start. A process that still works in the data
+ * directory, such as a child of a killed postmaster, keeps the file, for by it Postgres finds out about those.
+ */
+export async function removeStalePidFile(dataDir: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const real = await realpath(dataDir);
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const cwd = await readlink(`/proc/${entry}/cwd`).catch(() => undefined);
+    if (cwd === real) return;
+  }
+  await rm(path.join(dataDir, 'postmaster.pid'), { force: true });
 }
 
 /** A process that has ended and was not reaped counts as dead: many containers have nobody who reaps orphans. */

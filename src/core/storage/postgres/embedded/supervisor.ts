@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises';
 import pg from 'pg';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,7 +8,13 @@ import { acquireFileLock, type FileLock } from '../../files/file-lock.js';
 import { installBinaries } from './binaries.js';
 import { ensureCluster, ROLE } from './cluster.js';
 import { type Placement, placeCluster } from './placement.js';
-import { isAlive, runningPid, spawnPostmaster, stopPostmaster } from './postmaster.js';
+import {
+  isAlive,
+  removeStalePidFile,
+  runningPid,
+  spawnPostmaster,
+  stopPostmaster,
+} from './postmaster.js';
 
 const DATABASE = 'syntropy';
 const READY_TIMEOUT_MS = 60_000;
@@ -89,6 +96,8 @@ export class EmbeddedPostgres {
     clearInterval(this.#watching);
     await this.#restarting;
     await stopPostmaster(this.#placement.dataDir);
+    // Empty now; one that lies in the temporary directory would stay there.
+    await rmdir(this.#placement.socketDir).catch(() => undefined);
     this.#lock.release();
   }
 
@@ -146,6 +155,7 @@ async function bringUp(
   const goesOn = () => Date.now() < deadline && !isStopping();
   while (goesOn()) {
     const attached = await runningPid(placement.dataDir);
+    if (attached === undefined) await removeStalePidFile(placement.dataDir);
     const pid = attached ?? (await spawnPostmaster(placement, binaries, logFile));
     if (await serves(placement, pid, goesOn)) return (await runningPid(placement.dataDir)) ?? pid;
     await pause(READY_POLL_MS);
