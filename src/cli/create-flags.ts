@@ -23,12 +23,14 @@ export const createFlags = {
     summary: 'Label of the node, key=value. May be repeated.',
     helpValue: '<label>',
     multiple: true,
+    multipleNonGreedy: true,
   }),
   description: Flags.string({ summary: 'A line about the node.' }),
   'ssh-key': Flags.string({
     summary: 'File with a public key that may log in. May be repeated.',
     helpValue: '<file>',
     multiple: true,
+    multipleNonGreedy: true,
   }),
   'daemon-url': Flags.string({
     summary: 'Address under which the node will reach this daemon.',
@@ -54,5 +56,6 @@ export const createFlags = {
     summary: 'Accept a risk by its name: not-removable for a disk that is built in.',
     options: ['not-removable'] as const,
     multiple: true,
+    multipleNonGreedy: true,
   })(),
 };

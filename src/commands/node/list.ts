@@ -24,6 +24,7 @@ export default class NodeList extends BaseCommand {
       summary: 'Only where a column contains a text, as column=text.',
       helpValue: '<filter>',
       multiple: true,
+      multipleNonGreedy: true,
     }),
     sort: Flags.string({
       summary: 'Column to sort by; -column for downwards.',

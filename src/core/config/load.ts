@@ -114,8 +114,9 @@ export function requireKey(key: string): SettingKey {
 /** The file's values by dotted key. Unknown keys are refused: a misspelt one would silently do nothing. */
 async function readConfigFile(file: string): Promise<ReadonlyMap<string, unknown>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return '';
+    throw new AppError('CONFIG_INVALID', `${file} cannot be read (${String(code)}).`, { file });
   });
   const values = new Map<string, unknown>();
   for (const [name, value] of Object.entries(parseToml(text, file))) {

@@ -34,7 +34,8 @@ export function thisHost(): Host {
     env: process.env,
     home: os.homedir(),
     uid: process.getuid?.() ?? 0,
-    tmpdir: os.tmpdir(),
+    // Not what TMPDIR says: a daemon and a command with different ones would miss each other.
+    tmpdir: process.platform === 'win32' ? os.tmpdir() : '/tmp',
     systemServiceInstalled: existsSync(SYSTEM_UNIT_FILE),
   };
 }
@@ -44,7 +45,7 @@ export function thisHost(): Host {
  * user's own by the custom of the platform. Pure but for `host`; loads nothing heavy, for it is on every command's path.
  */
 export function resolveStatePaths(flag: string | undefined, host: Host = thisHost()): StatePaths {
-  const chosen = flag ?? nonEmpty(host.env['SYNTROPY_STATE_DIR']);
+  const chosen = nonEmpty(flag) ?? nonEmpty(host.env['SYNTROPY_STATE_DIR']);
   const system = chosen === undefined && host.systemServiceInstalled && host.platform === 'linux';
   const stateDir = system ? SYSTEM_STATE_DIR : path.resolve(chosen ?? userStateDir(host));
   const logDir = path.join(stateDir, 'logs');
