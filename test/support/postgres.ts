@@ -21,11 +21,6 @@ export function testDatabases(): readonly ServerName[] {
   return missing('postgres') ? ['embedded'] : ['embedded', 'PostgreSQL 15'];
 }
 
-/** Where root’s embedded clusters of this run go; give it to a daemon as SYNTROPY_CLUSTER_ROOT. */
-export function clusterRoot(): string {
-  return inject('postgres').clusterRoot;
-}
-
 /** Makes a migrated database of the test’s own, in about 100 ms. `empty` leaves the schema out. */
 export async function freshDatabase(
   server: ServerName = 'embedded',
