@@ -12,6 +12,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
+import { loadSource } from './load-source.mjs';
+
+const { writerLaunch } = await loadSource('src/core/platform/common/stick/writer-launch.ts');
 const WRITER = path.resolve('dist/writer.mjs');
 const MIB = 1 << 20;
 const IMAGE_BYTES = 1024 * MIB;
@@ -86,7 +89,7 @@ async function makeImages() {
     'cp --sparse=never "$FOLDER/disk" "$FOLDER/whole" && mv "$FOLDER/whole" "$FOLDER/image"',
   );
   await shell('gzip -1c "$FOLDER/image" > "$FOLDER/image.gz"');
-  await shell('xz -1T0 --block-size=16MiB -c "$FOLDER/image" > "$FOLDER/image.xz"');
+  await shell('xz -0T0 --block-size=16MiB -c "$FOLDER/image" > "$FOLDER/image.xz"');
   await shell('zstd -q -T0 "$FOLDER/image" -o "$FOLDER/image.zst"');
 }
 
@@ -130,9 +133,9 @@ async function measure(rounds) {
 
 /** Runs the writer as the daemon does, and gives its peak memory in bytes. A write that fails quickly is no fast one. */
 async function write({ file, verify }) {
-  const child = spawn(process.execPath, ['--max-old-space-size=64', WRITER], {
+  const child = spawn(process.execPath, [...writerLaunch.args, WRITER], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', UV_THREADPOOL_SIZE: '8' },
+    env: writerLaunch.env,
     timeout: STEP_TIMEOUT_MS,
   });
   const job = {

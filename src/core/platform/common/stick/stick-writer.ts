@@ -7,6 +7,7 @@ import type { WriterMessage } from './writer-protocol.js';
 import { AppError } from '../../../types/errors/app-error.js';
 import { readBoundedLines } from './bounded-lines.js';
 import { removeParts } from './parts.js';
+import { writerLaunch } from './writer-launch.js';
 
 /** A cancelled writer that has not ended by itself by then is killed, and no longer waited for. */
 const CANCEL_GRACE_MS = 700;
@@ -36,10 +37,9 @@ export function createStickWriter(options: StickWriterOptions): StickWriter {
   return {
     async write(job, writeOptions) {
       if (writeOptions.signal.aborted) throw cancelled('untouched');
-      // Eight threads: reads and writes of every lane may be under way at once.
-      const child = spawn(process.execPath, ['--max-old-space-size=64', options.entry], {
+      const child = spawn(process.execPath, [...writerLaunch.args, options.entry], {
         stdio: ['pipe', 'pipe', 'pipe'],
-        env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', UV_THREADPOOL_SIZE: '8' },
+        env: writerLaunch.env,
       });
       if (child.pid !== undefined) options.onStart?.(child.pid);
       return new Supervision(child, job, writeOptions, options.onStderr).ended;

@@ -6,7 +6,7 @@ import type { ImageFormat } from '../../../types/models/image.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { PIECE_BYTES } from './file-pieces.js';
-import { inflate } from './inflate.js';
+import { inflate, UNPACK_CHUNK_BYTES } from './inflate.js';
 import { runUnpacker } from './unpack-program.js';
 import { openZipEntry } from './zip.js';
 import { unpackZst } from './zst.js';
@@ -43,7 +43,7 @@ export async function* unpack(
 
 /** Node goes through all members by itself, and ends without a word at what is no member: that is looked at here. */
 async function* unpackGz(file: FileHandle, fileBytes: number): AsyncGenerator<Buffer> {
-  const engine = zlib.createGunzip({ chunkSize: PIECE_BYTES });
+  const engine = zlib.createGunzip({ chunkSize: UNPACK_CHUNK_BYTES });
   yield* inflate(file, 0, engine);
   const end = engine.bytesWritten;
   if (end < fileBytes && !(await isZero(file, end, fileBytes - end))) throw corrupt();

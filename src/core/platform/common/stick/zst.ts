@@ -3,8 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import zlib from 'node:zlib';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { PIECE_BYTES } from './file-pieces.js';
-import { inflate } from './inflate.js';
+import { inflate, UNPACK_CHUNK_BYTES } from './inflate.js';
 import { isSkippableFrame } from './magic.js';
 
 const FRAME_MAGIC = 0xfd2fb528;
@@ -31,7 +30,7 @@ export async function* unpackZst(file: FileHandle, fileBytes: number): AsyncGene
       });
     }
     const engine = zlib.createZstdDecompress({
-      chunkSize: PIECE_BYTES,
+      chunkSize: UNPACK_CHUNK_BYTES,
       params: { [zlib.constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
     });
     yield* inflate(file, at, engine);
