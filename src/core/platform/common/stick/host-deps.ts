@@ -1,14 +1,19 @@
-import { AppError } from '../../../types/errors/app-error.js';
-
 import type { EngineDeps } from './engine.js';
+
+import { AppError } from '../../../types/errors/app-error.js';
 
 /** What the engine needs of this host's system. Loaded by platform, because only one is ever used. */
 export async function hostDeps(): Promise<EngineDeps> {
-  if (process.platform === 'linux') {
-    const { linuxEngineDeps } = await import('../../linux/engine-deps.js');
-    return linuxEngineDeps;
+  switch (process.platform) {
+    case 'linux':
+      return (await import('../../linux/engine-deps.js')).linuxEngineDeps;
+    case 'darwin':
+      return (await import('../../darwin/engine-deps.js')).darwinEngineDeps;
+    case 'win32':
+      return (await import('../../windows/engine-deps.js')).windowsEngineDeps;
+    default:
+      return { identify: refuse, unmount: refuse, eject: refuse };
   }
-  return { identify: refuse, unmount: refuse, eject: refuse };
 }
 
 async function refuse(): Promise<never> {
