@@ -130,12 +130,12 @@ async function openDirect(
 ): Promise<{ handle: FileHandle; direct: boolean }> {
   const access = constants.O_RDWR | flags;
   // Only Linux has the flag: elsewhere the name of a raw device goes past the cache by itself.
-  if (process.platform !== 'linux')
-    return { handle: await open(file, access, 0o644), direct: false };
-  try {
-    return { handle: await open(file, access | constants.O_DIRECT, 0o644), direct: true };
-  } catch (error) {
-    if (errnoOf(error) !== 'EINVAL') throw targetError(error, name);
+  if (process.platform === 'linux') {
+    try {
+      return { handle: await open(file, access | constants.O_DIRECT, 0o644), direct: true };
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw targetError(error, name);
+    }
   }
   try {
     // Some file systems make the file before they refuse the flag. It is our own temporary name.
