@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { exitCodeOf, failureOf, failureText } from './failure.js';
+import { globalsLast } from './globals-last.js';
 
 /**
  * Runs one command line. Here, and nowhere else, a failure becomes text or a document and an exit status.
@@ -11,7 +12,7 @@ import { exitCodeOf, failureOf, failureText } from './failure.js';
 export function run(argv: readonly string[]): void {
   endQuietlyWhenNobodyReads();
   process.on('SIGINT', exitInterrupted);
-  void start(argv);
+  void start(globalsLast(argv));
 }
 
 async function start(argv: readonly string[]): Promise<void> {

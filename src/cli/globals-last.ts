@@ -1,0 +1,16 @@
+/**
+ * Puts global flags that were given before the command behind it: `syntropy --state-dir x node list` is what people type who know
+ * other tools, and oclif looks for a command in the first word only. What follows `--` stays where it is.
+ */
+export function globalsLast(argv: readonly string[]): readonly string[] {
+  let count = 0;
+  for (let word = argv[0]; word !== undefined; word = argv[count]) {
+    if (word === '--json' || word.startsWith('--state-dir=')) count += 1;
+    else if (word === '--state-dir') count += 2;
+    else break;
+  }
+  const globals = argv.slice(0, count);
+  const rest = argv.slice(count);
+  const end = rest.indexOf('--');
+  return end < 0 ? [...rest, ...globals] : [...rest.slice(0, end), ...globals, ...rest.slice(end)];
+}

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+
+import { globalsLast } from '../../../src/cli/globals-last.js';
+
+// Goal: global flags work before the command as after it.
+it.each([
+  ['node list', 'node list'],
+  ['--json node list', 'node list --json'],
+  ['--state-dir /x node list', 'node list --state-dir /x'],
+  ['--state-dir=/x --json node list --watch', 'node list --watch --state-dir=/x --json'],
+  ['--json node list -- --json', 'node list --json -- --json'],
+  ['--version', '--version'],
+  ['--state-dir', '--state-dir'],
+  ['', ''],
+])('reads "%s" as "%s"', (typed, read) => {
+  expect(globalsLast(typed.split(' ').filter(Boolean)).join(' ')).toBe(read);
+});
