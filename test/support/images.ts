@@ -57,7 +57,7 @@ export async function concatenate(
   }
 }
 
-interface ZipMember {
+export interface ZipMember {
   readonly name: string;
   readonly bytes: Buffer;
   readonly stored?: boolean;

@@ -7,7 +7,7 @@ import type { ImageFacts, ImageFormat } from '../../../types/models/image.js';
 import { AppError } from '../../../types/errors/app-error.js';
 import { errnoOf } from './errno.js';
 import { filePieces } from './file-pieces.js';
-import { findFatVolume, type ReadAt } from './fat-volume.js';
+import { findFatVolume, type ReadAt, readPartitions } from './fat-volume.js';
 import { IDENTITY_LABEL, withoutIdentity } from './identity-label.js';
 import { HEAD_BYTES, kindOf } from './magic.js';
 import { SEED_BYTES, seedImage } from './seed-image.js';
@@ -117,7 +117,7 @@ async function peek(path: string, format: Exclude<ImageFormat, 'raw'>): Promise<
     for await (const piece of unpack(file, size, format)) {
       pieces.push(piece);
       bytes += piece.length;
-      if (bytes >= PEEK_BYTES) break;
+      if (bytes > PEEK_BYTES) break;
     }
     if (bytes === 0)
       throw new AppError('IMAGE_EMPTY', `${path} unpacks to nothing.`, { image: path });
@@ -128,14 +128,16 @@ async function peek(path: string, format: Exclude<ImageFormat, 'raw'>): Promise<
 }
 
 /**
- * Whether the identity has a place. Of a packed image only the beginning is seen: what lies further back is found, or missed,
- * when it is written.
+ * Whether the identity has a place. Of a packed image only the beginning is seen: where a FAT partition begins behind that, it is
+ * found, or missed, when it is written.
  */
 async function hasIdentityVolume(read: ReadAt, facts: ImageFacts): Promise<boolean> {
   if (await findFatVolume(read, IDENTITY_LABEL)) return true;
   if (facts.format === 'raw') return false;
-  const whole = (await read(0, PEEK_BYTES)).length < PEEK_BYTES;
-  return !whole;
+  const seenBytes = (await read(0, Number.MAX_SAFE_INTEGER)).length;
+  if (seenBytes <= PEEK_BYTES) return false;
+  const partitions = await readPartitions(read);
+  return partitions.some(({ isFatType, offsetBytes }) => isFatType && offsetBytes >= PEEK_BYTES);
 }
 
 function seedFacts({ sha256 }: InspectRequest): ImageFacts {

@@ -30,7 +30,6 @@ const known: readonly (readonly [string, Signature])[] = [
   ['lz4 (legacy)', hex('02214c18')],
   ['lzip', ascii('LZIP')],
   ['lzop', hex('894c5a4f000d0a1a0a')],
-  ['lzma', hex('5d00008000')],
   ['7z', hex('377abcaf271c')],
   ['rar', hex('526172211a07')],
   ['compress (.Z)', hex('1f9d')],
@@ -42,7 +41,13 @@ const known: readonly (readonly [string, Signature])[] = [
   ['VDI', hex('7f10dabe', 64)],
   ['VHDX', ascii('vhdxfile')],
   ['Android sparse', hex('3aff26ed')],
+  ['VHD', ascii('conectix')],
   ['Mac disk image', ascii('encrcdsa')],
+  ['cpio', ascii('070701')],
+  ['cpio', ascii('070707')],
+  ['ar', ascii('!<arch>\n')],
+  ['wim', ascii('MSWIM')],
+  ['snappy', hex('ff060000734e61507059')],
 ];
 
 export type Kind =
@@ -54,6 +59,7 @@ export function kindOf(head: Buffer): Kind {
   const format = supported.find(([, signature]) => matches(head, signature))?.[0];
   if (format) return { kind: 'image', format };
   if (isSkippableFrame(head)) return { kind: 'image', format: 'zst' };
+  if (isLzmaAlone(head)) return { kind: 'unsupported', name: 'lzma' };
   const name = known.find(([, signature]) => matches(head, signature))?.[0];
   return name ? { kind: 'unsupported', name } : { kind: 'image', format: 'raw' };
 }
@@ -61,6 +67,22 @@ export function kindOf(head: Buffer): Kind {
 /** Zstandard files may begin with frames that hold no data (RFC 8878 §3.1.2): magic 0x184D2A50 to 5F. */
 export function isSkippableFrame(head: Buffer): boolean {
   return head.length >= 8 && (head.readUInt32LE(0) & 0xfffffff0) === 0x184d2a50;
+}
+
+function isPower(value: number): boolean {
+  return value > 0 && (value & (value - 1)) === 0;
+}
+
+/**
+ * The old .lzma has no magic: its properties as every program sets them, a dictionary of a size that is a power of two (or half as
+ * much again), and a size that is unknown or possible (xz's own test, liblzma alone_decoder.c).
+ */
+function isLzmaAlone(head: Buffer): boolean {
+  if (head.length < 13 || head[0] !== 0x5d) return false;
+  const dictionary = head.readUInt32LE(1);
+  const fits = isPower(dictionary) || (dictionary % 3 === 0 && isPower(dictionary / 3));
+  const size = head.readBigUInt64LE(5);
+  return fits && dictionary >= 4096 && (size === 2n ** 64n - 1n || size < 2n ** 38n);
 }
 
 function matches(head: Buffer, { at, bytes }: Signature): boolean {

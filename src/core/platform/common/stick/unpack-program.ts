@@ -90,9 +90,12 @@ async function requireKnownCheck(file: FileHandle): Promise<void> {
 async function* unbzip2Here(file: FileHandle): AsyncGenerator<Buffer> {
   const { default: unbzip2 } = await import('unbzip2-stream');
   // A stream of the oldest kind: wrapped, it waits for us and its errors reach us.
-  const unpacked: AsyncIterable<Buffer> = new Readable().wrap(readAll(file).pipe(unbzip2()));
+  const packed = readAll(file);
+  const unpacked = new Readable().wrap(packed.pipe(unbzip2()));
+  packed.once('error', (error) => unpacked.destroy(error));
+  const pieces: AsyncIterable<Buffer> = unpacked;
   try {
-    yield* unpacked;
+    yield* pieces;
   } catch {
     throw damaged('bz2');
   }
