@@ -16,6 +16,11 @@ const probes = {
   qemu: () => (hasProgram('qemu-system-x86_64') ? undefined : 'needs qemu-system-x86_64'),
   mtools: () =>
     hasProgram('mcopy') && hasProgram('mkfs.vfat') ? undefined : 'needs mtools and dosfstools',
+  syslinux: () =>
+    existsSync('/usr/lib/syslinux/mbr/mbr.bin') &&
+    ['syslinux', 'cpio', 'busybox', 'sfdisk', 'apt-get'].every(hasProgram)
+      ? undefined
+      : 'needs syslinux, cpio, busybox-static, fdisk and apt-get',
   packers: () =>
     ['gzip', 'xz', 'zstd', 'bzip2'].every(hasProgram) ? undefined : 'needs gzip, xz, zstd, bzip2',
   postgres: () =>
