@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -34,17 +35,22 @@ export default async function setup(project: TestProject): Promise<Closer> {
   const closeAll = async () => {
     for (const close of closers.toReversed()) await close();
   };
-  // What ends a run by force ends it between two awaits; the servers would outlive it.
-  process.once('SIGTERM', () => {
-    void closeAll().finally(() => process.exit(143));
-  });
+  const leftovers: Leftover[] = [];
+  // A run that is terminated ends at once, without its teardown; the servers would outlive it.
+  const removeLeftovers = () => removeNow([...leftovers, { folder: directory }]);
+  process.once('exit', removeLeftovers);
+  closers.push(async () => void process.off('exit', removeLeftovers));
   try {
     const clusterRoot = await mkdtemp(path.join(os.tmpdir(), 'syntropy-clusters-'));
     closers.push(() => rm(clusterRoot, { recursive: true, force: true }));
     process.env['SYNTROPY_CLUSTER_ROOT'] = clusterRoot;
     const embedded = await startEmbedded(directory, closers);
+    leftovers.push({ folder: clusterRoot, dataDir: embedded.dataDir });
     const debian = await startDebianPostgres();
-    if (debian) closers.push(() => debian.stop());
+    if (debian) {
+      closers.push(() => debian.stop());
+      leftovers.push({ folder: debian.host, dataDir: path.join(debian.host, 'data') });
+    }
     const servers = {
       embedded: serverUrl(embedded.host, embedded.user),
       ...(debian ? { 'PostgreSQL 15': serverUrl(debian.host, debian.user) } : {}),
@@ -67,7 +73,28 @@ async function startEmbedded(directory: string, closers: Closer[]) {
   closers.push(() => database.close());
   const { host, user } = database.connection;
   if (host === undefined || user === undefined) throw new TypeError('No socket to connect to.');
-  return { host, user };
+  return { host, user, dataDir: database.location };
+}
+
+interface Leftover {
+  readonly folder: string;
+  readonly dataDir?: string;
+}
+
+/** Immediate shutdown, then the files: all that can be done while the process exits. */
+function removeNow(leftovers: readonly Leftover[]): void {
+  for (const { dataDir } of leftovers) {
+    if (dataDir === undefined) continue;
+    try {
+      const [pid] = readFileSync(path.join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
+      process.kill(Number(pid), 'SIGQUIT');
+    } catch {
+      // It has ended already.
+    }
+  }
+  for (const { folder } of leftovers) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  }
 }
 
 function serverUrl(host: string, user: string): string {
