@@ -110,6 +110,11 @@ describe.skipIf(missing('packers'))('a packed image', () => {
     },
   );
 
+  it('is an error when more than zeros follows the padding of gz', async () => {
+    await concatenate(file('more'), file('whole.gzip'), Buffer.alloc(512), Buffer.from('and more'));
+    await expect(unpacked(file('more'), 'gz')).rejects.toMatchObject({ code: 'IMAGE_CORRUPT' });
+  });
+
   describe('on a machine without xz and bzip2', () => {
     it.each(['xz', 'bz2'] as const)(
       'comes out whole from %s, in one piece and in two',
