@@ -105,6 +105,10 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
       );
       expect(env).toMatch(/^SYNTROPY_NAME=stick-01\n/);
       expect(env).toContain('SYNTROPY_DAEMON_URL=http://10.0.2.2:8080\n');
+      const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(env)?.[1] ?? '';
+      const log = await readFile(path.join(daemon.stateDir, 'logs/daemon.log'), 'utf8');
+      expect(token).toMatch(/^synjoin_.{40,}$/);
+      expect(log + result.stdout + result.stderr).not.toContain(token);
       const { stdout } = await run('fsck.vfat', ['-n', await partitionOf(device, daemon)]);
       expect(stdout).not.toMatch(/differ|wrong|dirty/i);
     });
