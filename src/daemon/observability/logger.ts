@@ -26,7 +26,10 @@ export interface LogOptions {
 }
 
 /** One JSON object a line, to a file that is rotated. Secrets are cut out by key, whatever their depth (up to two). */
-export function createLogger(options: LogOptions): { log: Logger; close(): Promise<void> } {
+export function createLogger(options: LogOptions): {
+  readonly log: Logger;
+  readonly close: () => Promise<void>;
+} {
   const file = createStream(options.fileName, {
     path: options.directory,
     size: `${options.maxSizeMiB}M`,
