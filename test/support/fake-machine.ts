@@ -49,11 +49,7 @@ export async function fakeMachine(
     proc: path.join(root, 'proc'),
     udev: path.join(root, 'udev'),
   };
-  const put = async (file: string, text: string) => {
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, `${text}\n`);
-  };
-  for (const disk of machine.disks) await plantDisk(roots, disk, put);
+  for (const disk of machine.disks) await plantDisk(roots, disk);
   const mounts = (machine.mounts ?? []).map(
     ({ number, mountpoint, type = 'ext4', source = 'none' }, index) =>
       `${index + 20} 1 ${number} / ${mountpoint.replaceAll(' ', '\\040')} rw - ${type} ${source} rw`,
@@ -73,11 +69,7 @@ export async function fakeMachine(
   return { roots, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
 }
 
-async function plantDisk(
-  roots: LinuxRoots,
-  disk: FakeDisk,
-  put: (file: string, text: string) => Promise<void>,
-): Promise<void> {
+async function plantDisk(roots: LinuxRoots, disk: FakeDisk): Promise<void> {
   const home = path.join(roots.sys, 'devices', disk.bus, 'block', disk.name);
   const link = async (name: string, target: string) => {
     await mkdir(path.join(roots.sys, 'class/block'), { recursive: true });
@@ -111,4 +103,9 @@ async function plantDisk(
     const lines = Object.entries(part.udev ?? {}).map(([key, value]) => `E:${key}=${value}`);
     await put(path.join(roots.udev, `b${part.number}`), lines.join('\n'));
   }
+}
+
+async function put(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${text}\n`);
 }

@@ -15,9 +15,9 @@ async function boot(disk: string): Promise<string> {
   const machine = spawn(
     'qemu-system-x86_64',
     [
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', '256', '-nographic', '-no-reboot'],
-      ...['-nic', 'none', '-drive', `file=${disk},format=raw,if=virtio,cache=none`],
-    ],
+      '-accel tcg,thread=multi -cpu max -m 256 -nographic -no-reboot -nic none -drive'.split(' '),
+      `file=${disk},format=raw,if=virtio,cache=none`,
+    ].flat(),
     { stdio: ['ignore', 'pipe', 'pipe'], timeout: BOOT_TIMEOUT_MS, killSignal: 'SIGKILL' },
   );
   let console = '';
@@ -41,17 +41,18 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'mtools', 'syslinux'))('a machin
       await using daemon = await daemonProcess();
       await using device = await loopDevice({ sizeBytes: 64 << 20 });
 
-      const written = await daemon.cli(
-        ...['node', 'create', '--name', 'node-42', '--usb', device.path, '--image', image],
-        ...[
-          '--daemon-url',
-          'http://10.0.2.2:18080',
-          '--accept-risk',
-          'not-removable',
-          '--yes',
-          '--json',
-        ],
-      );
+      const flags = '--daemon-url http://10.0.2.2:18080 --accept-risk not-removable --yes --json';
+      const create = [
+        'node',
+        'create',
+        '--name',
+        'node-42',
+        '--usb',
+        device.path,
+        '--image',
+        image,
+      ];
+      const written = await daemon.cli(...create, ...flags.split(' '));
       expect(documentOf(written)).toMatchObject({ node: { status: 'provisioned' } });
       const said = await boot(device.path);
 

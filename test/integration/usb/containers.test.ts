@@ -9,6 +9,7 @@ import type { ImageFormat } from '../../../src/core/types/models/image.js';
 import { createImageInspector } from '../../../src/core/platform/common/stick/image-inspector.js';
 import { unpackHere } from '../../../src/core/platform/common/stick/unpack-program.js';
 import { unpack } from '../../../src/core/platform/common/stick/unpack.js';
+import { collect } from '../../support/collect.js';
 import { concatenate, pack, writeImage, type ZipMember, zipOf } from '../../support/images.js';
 import { missing } from '../../support/requirements.js';
 import { scratchFolder } from '../../support/scratch.js';
@@ -247,16 +248,6 @@ async function unpacked(path: string, format: Packed, pauseMs?: number): Promise
 async function unpackedHere(path: string, format: 'xz' | 'bz2'): Promise<Buffer> {
   await using handle = await open(path);
   return await collect(unpackHere(handle, format), 1);
-}
-
-/** A reader that takes its time: pieces that are views of memory which is used again would have changed by then. */
-async function collect(pieces: AsyncIterable<Buffer>, pauseMs?: number): Promise<Buffer> {
-  const found: Buffer[] = [];
-  for await (const piece of pieces) {
-    if (pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    found.push(Buffer.from(piece));
-  }
-  return Buffer.concat(found);
 }
 
 async function statedBytes(path: string): Promise<number | undefined> {
