@@ -7,7 +7,8 @@ import path from 'node:path';
 import { isBuilt } from './is-built.mjs';
 
 const NAME = 'node-01';
-const image = path.resolve(`${NAME}.img`);
+// Another folder for the image may be given: npm run quickstart -- <folder>.
+const image = path.resolve(process.argv[2] ?? '.', `${NAME}.img`);
 const syntropy = path.resolve('bin/syntropy.cjs');
 
 function step(text) {
@@ -42,13 +43,26 @@ if (running.status === 0) console.log(`  It runs already (pid ${running.document
 else show(['daemon', 'start']);
 
 step(`The node ${NAME}`);
-const known = ask(['node', 'status', NAME]);
-const node = known.document.node;
-if (node?.status === 'provisioned' && existsSync(image)) {
+const { node } = ask(['node', 'status', NAME]).document;
+const isOurs = node?.provisioning?.target === image;
+if (node && !isOurs) {
+  // Perhaps a machine that is in use: its record is worth more than this demonstration.
+  console.log(
+    `  It is there already, made at ${node.provisioning?.target ?? 'another place'}: kept as it is.`,
+  );
+} else if (!node && existsSync(image)) {
+  console.error(
+    `  ${image} is there, and belongs to no node of this daemon: it is not overwritten.`,
+  );
+  console.error('  Move or delete it, then run this again.');
+  process.exit(1);
+} else if (node?.status === 'provisioned' && existsSync(image)) {
   console.log(`  It is there already, and so is ${image}.`);
 } else {
-  // A stick whose image was deleted is made anew; the record of an earlier one would hold its name.
-  if (node && node.status !== 'failed') show(['node', 'delete', NAME, '--yes']);
+  if (node?.status === 'provisioned') {
+    console.log(`  Its image is gone: it is made anew.`);
+    show(['node', 'delete', NAME, '--yes']);
+  }
   show(['node', 'create', '--name', NAME, '--output', image, '--yes']);
 }
 
@@ -60,8 +74,12 @@ console.log(`
 What happened
   A daemon runs in the background (pid ${daemon.pid}) with a PostgreSQL of its own.
   It keeps everything in ${daemon.stateDir}.
-  It wrote the built-in seed image for ${NAME} to ${image}, with the node's name
-  and a single-use join token in it, and read every byte back.
+${
+  node && !isOurs
+    ? `  ${NAME} was there before and was left alone; no image was written.`
+    : `  It wrote the built-in seed image for ${NAME} to ${image}, with the node's name
+  and a single-use join token in it, and read every byte back.`
+}
 
 How to go on
   npx syntropy usb list              the sticks you could write
@@ -73,5 +91,5 @@ How to go on
 
 How to undo it
   npx syntropy daemon stop
-  rm -r ${daemon.stateDir} ${image}${daemon.database.location.startsWith(daemon.stateDir) ? '' : `\n  rm -r ${path.dirname(daemon.database.location)}`}
+  rm -r ${daemon.stateDir}${node && !isOurs ? '' : ` ${image}`}${daemon.database.location.startsWith(daemon.stateDir) ? '' : `\n  rm -r ${path.dirname(daemon.database.location)}`}
 `);
