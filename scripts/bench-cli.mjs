@@ -9,6 +9,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { median, rounded, shuffled } from './bench-statistics.mjs';
+
 const ENTRY = path.resolve('bin/syntropy.cjs');
 const WARM_UP_ROUNDS = 3;
 const COMMAND_TIMEOUT_MS = 30_000;
@@ -135,21 +137,4 @@ function print(document) {
         ` (at most ${target}; node -e 0: ${baseline} ${unit === 'MiB' ? 'MiB' : 'ms'})`,
     );
   }
-}
-
-function shuffled(items) {
-  return items
-    .map((item) => ({ item, at: Math.random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ item }) => item);
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function rounded(number) {
-  return Math.round(number * 100) / 100;
 }

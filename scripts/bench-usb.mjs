@@ -12,6 +12,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
+import { median, rounded, shuffled } from './bench-statistics.mjs';
 import { wholeCommandMs } from './bench-usb-command.mjs';
 import { loadSource } from './load-source.mjs';
 
@@ -198,21 +199,4 @@ function print(document) {
         ` (at most ${target}; ${against})`,
     );
   }
-}
-
-function shuffled(items) {
-  return items
-    .map((item) => ({ item, at: Math.random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ item }) => item);
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function rounded(number) {
-  return Math.round(number * 100) / 100;
 }

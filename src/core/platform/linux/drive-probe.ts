@@ -3,6 +3,7 @@ import { constants, open } from 'node:fs/promises';
 import type { DriveProbe } from '../../services/usb/usb.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { errnoOf } from '../common/stick/errno.js';
 
 const refusals: Readonly<
   Record<
@@ -31,16 +32,10 @@ export function createDriveProbe(): DriveProbe {
         const handle = await open(drive.path, flags);
         await handle.close();
       } catch (error) {
-        const refusal = refusals[codeOf(error)];
+        const refusal = refusals[errnoOf(error) ?? ''];
         if (!refusal) throw error;
         throw new AppError(refusal.code, `${refusal.text} ${drive.path}.`, { device: drive.path });
       }
     },
   };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : '';
 }
