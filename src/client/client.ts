@@ -13,7 +13,7 @@ import { isErrorCode } from '../core/types/errors/codes.js';
 import { routes } from './routes.generated.js';
 
 /** Version of the API that this client speaks; src/contract/registry.ts has the same, which a test makes sure of. */
-export const CLIENT_API_VERSION = '1.0';
+export const CLIENT_API_VERSION = '1.1';
 
 export interface HttpRequest {
   readonly method: HttpMethod;
@@ -147,7 +147,7 @@ function place(id: OperationId, input: object) {
     rest.delete(name);
     return value;
   });
-  if (method === 'POST' || method === 'PATCH') {
+  if (method === 'POST' || method === 'PUT' || method === 'PATCH') {
     return { method, path, body: JSON.stringify(Object.fromEntries(rest)) };
   }
   const query = [...rest].map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);

@@ -1,9 +1,9 @@
 import type { Static, TObject, TSchema } from 'typebox';
 
 import type { ErrorCode } from '../core/types/errors/codes.js';
-import type { Permission } from '../core/types/constants/permissions.js';
+import type { Requirement } from '../core/types/constants/permissions.js';
 
-export type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export type OperationKind = 'query' | 'mutation' | 'stream';
 
@@ -22,8 +22,8 @@ export interface Operation<
   /** A query changes nothing; a mutation may; a stream sends `output` again and again until it is closed. */
   readonly kind: Kind;
   readonly summary: string;
-  /** What the caller must hold. There is no operation without one. */
-  readonly permission: Permission;
+  /** What the caller must hold, or `public`. There is no operation that does not say. */
+  readonly permission: Requirement;
   /** `:name` parts of the path are fields of the input; of the rest, GET and DELETE read the query string, others the body. */
   readonly http: readonly [HttpMethod, `/v1/${string}`];
   /** 202 where the answer carries an operation record that goes on after it. */
@@ -34,6 +34,24 @@ export interface Operation<
   readonly errors: readonly ErrorCode[];
   /** Whether an Idempotency-Key is honoured: the same key and input run once and answer alike. */
   readonly idempotent?: boolean;
+  /** Fields of the output that are answered once and never kept: not for a retry, not in a log. */
+  readonly secrets?: readonly string[];
+  /** Weight against the caller's rate limit. Default: 1 for a query, 5 for what changes something or stays open. */
+  readonly cost?: number;
+  /** Needs the drives or files of the daemon's host, so only its local socket serves it. */
+  readonly hostBound?: true;
+  /** What it acts on, and the field of the input that names it. A mutation may act on an object of one's own only, see `objectRules`. */
+  readonly object?: ObjectBinding;
+  /** Results that depend on nothing but the input and objects of this kind, and may be served from the cache until one changes. */
+  readonly cache?: 'node';
+}
+
+/** Kinds of objects that belong to someone or are named in the audit log. */
+export type ObjectKind = 'node' | 'operation' | 'member' | 'token' | 'role' | 'daemon';
+
+export interface ObjectBinding {
+  readonly kind: ObjectKind;
+  readonly field: string;
 }
 
 /** Declares an operation. A function only so that the compiler checks the shape and keeps the literal types. */

@@ -1,13 +1,19 @@
 import type { InputOf, Operation, OutputOf } from './operation.js';
 
+import * as audit from './operations/audit.js';
 import * as daemon from './operations/daemon.js';
 import * as event from './operations/event.js';
+import * as key from './operations/key.js';
+import * as member from './operations/member.js';
 import * as node from './operations/node.js';
 import * as operation from './operations/operation.js';
+import * as role from './operations/role.js';
+import * as session from './operations/session.js';
+import * as token from './operations/token.js';
 import * as usb from './operations/usb.js';
 
 /** Version of the API, `major.minor`. A client and a daemon of another major version do not work together. */
-export const API_VERSION = '1.0';
+export const API_VERSION = '1.1';
 
 /** Every operation there is, by id. Transports, client and references are made from this list and no other. */
 export const registry = {
@@ -23,6 +29,27 @@ export const registry = {
   'operations.cancel': operation.cancelOperation,
   'events.list': event.listEvents,
   'events.follow': event.followEvents,
+  'sessions.create': session.createSession,
+  'sessions.refresh': session.refreshSession,
+  'sessions.get': session.getSession,
+  'sessions.delete': session.deleteSession,
+  'members.list': member.listMembers,
+  'members.get': member.getMember,
+  'members.create': member.createMember,
+  'members.update': member.updateMember,
+  'members.delete': member.deleteMember,
+  'tokens.list': token.listTokens,
+  'tokens.create': token.createToken,
+  'tokens.revoke': token.revokeToken,
+  'roles.list': role.listRoles,
+  'roles.get': role.getRole,
+  'roles.set': role.setRole,
+  'roles.delete': role.deleteRole,
+  'keys.list': key.listKeys,
+  'keys.rotate': key.rotateKeys,
+  'audit.list': audit.listAudit,
+  'audit.verify': audit.verifyAudit,
+  'audit.export': audit.exportAudit,
   'daemon.get': daemon.getDaemon,
   'daemon.stop': daemon.stopDaemon,
   'daemon.backup': daemon.backupDaemon,

@@ -34,6 +34,7 @@ export const backupDaemon = operation({
   summary: 'Write database, keys and configuration into one file on the daemon’s host.',
   permission: 'daemon:admin',
   http: ['POST', '/v1/daemon/backups'],
+  hostBound: true,
   httpStatus: 201,
   input: Input({ path: AbsolutePath, replace: Type.Optional(Type.Boolean()) }),
   output: Type.Object({

@@ -33,4 +33,5 @@ export const followEvents = operation({
   input: Input(filter),
   output: Event,
   errors: ['CURSOR_EXPIRED', 'LIMIT_REACHED'],
+  cost: 5,
 });

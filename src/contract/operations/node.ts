@@ -1,7 +1,15 @@
 import { Type } from 'typebox';
 
 import { operation } from '../operation.js';
-import { AbsolutePath, Bytes, Input, PageCursor, PageLimit, Ref } from '../schemas/common.js';
+import {
+  AbsolutePath,
+  Bytes,
+  IfVersion,
+  Input,
+  PageCursor,
+  PageLimit,
+  Ref,
+} from '../schemas/common.js';
 import { Drive } from '../schemas/drive.js';
 import { Labels, Node, NodeName, NodeStatus } from '../schemas/node.js';
 import { OperationRecord } from '../schemas/operation.js';
@@ -12,6 +20,7 @@ export const listNodes = operation({
   summary: 'List nodes, in the order of their names.',
   permission: 'nodes:read',
   http: ['GET', '/v1/nodes'],
+  cache: 'node',
   input: Input({
     status: Type.Optional(NodeStatus),
     label: Type.Optional(
@@ -31,6 +40,7 @@ export const getNode = operation({
   summary: 'One node, by id or name.',
   permission: 'nodes:read',
   http: ['GET', '/v1/nodes/:node'],
+  cache: 'node',
   input: Input({ node: Ref }),
   output: Node,
   errors: ['NODE_NOT_FOUND'],
@@ -38,6 +48,12 @@ export const getNode = operation({
 
 const createFields = {
   name: NodeName,
+  owner: Type.Optional(
+    Type.String({
+      ...Ref,
+      description: 'Member that it belongs to; the caller unless said otherwise.',
+    }),
+  ),
   target: Type.Union([
     Type.Object(
       {
@@ -86,6 +102,7 @@ const createFields = {
 const provisioningErrors = [
   'NAME_INVALID',
   'NODE_NAME_TAKEN',
+  'MEMBER_NOT_FOUND',
   'INPUT_INVALID',
   'DEVICE_NOT_FOUND',
   'DEVICE_NOT_BLOCK',
@@ -117,6 +134,8 @@ export const planNode = operation({
   summary: 'Run every check of `nodes.create` and tell what it would do, touching nothing.',
   permission: 'nodes:write',
   http: ['POST', '/v1/nodes/plan'],
+  hostBound: true,
+  cost: 5,
   input: Input(createFields),
   output: Type.Object({
     name: Type.String(),
@@ -145,6 +164,7 @@ export const createNode = operation({
   summary: 'Register a node and write its stick.',
   permission: 'nodes:write',
   http: ['POST', '/v1/nodes'],
+  hostBound: true,
   httpStatus: 202,
   input: Input(createFields),
   output: Type.Object({
@@ -162,15 +182,23 @@ export const updateNode = operation({
   summary: 'Change what people say about a node. Its id stays.',
   permission: 'nodes:write',
   http: ['PATCH', '/v1/nodes/:node'],
+  object: { kind: 'node', field: 'node' },
   input: Input({
     node: Ref,
+    ifVersion: Type.Optional(IfVersion),
     name: Type.Optional(NodeName),
     description: Type.Optional(Type.String({ maxLength: 1024, description: 'Empty removes it.' })),
     labels: Type.Optional(Labels),
     removeLabels: Type.Optional(Type.Array(Type.String({ maxLength: 63 }), { maxItems: 64 })),
   }),
   output: Node,
-  errors: ['NODE_NOT_FOUND', 'NODE_NAME_TAKEN', 'NAME_INVALID', 'INPUT_INVALID'],
+  errors: [
+    'NODE_NOT_FOUND',
+    'NODE_NAME_TAKEN',
+    'NAME_INVALID',
+    'INPUT_INVALID',
+    'VERSION_CONFLICT',
+  ],
   idempotent: true,
 });
 
@@ -180,11 +208,12 @@ export const deleteNode = operation({
   summary: 'Remove a node, or retire it when anything still refers to it.',
   permission: 'nodes:write',
   http: ['DELETE', '/v1/nodes/:node'],
-  input: Input({ node: Ref }),
+  object: { kind: 'node', field: 'node' },
+  input: Input({ node: Ref, ifVersion: Type.Optional(IfVersion) }),
   output: Type.Object({
     node: Node,
     outcome: Type.Union([Type.Literal('removed'), Type.Literal('retired')]),
   }),
-  errors: ['NODE_NOT_FOUND', 'NODE_BUSY'],
+  errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'VERSION_CONFLICT'],
   idempotent: true,
 });

@@ -10,6 +10,7 @@ export const listDrives = operation({
   summary: 'List the drives of the daemon’s host that could be written; with `all`, every drive.',
   permission: 'usb:read',
   http: ['GET', '/v1/usb/drives'],
+  hostBound: true,
   input: Input({ all: Type.Optional(Type.Boolean()) }),
   output: Type.Object({ drives: Type.Array(Drive) }),
   errors: ['CAPABILITY_MISSING'],

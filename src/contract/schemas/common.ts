@@ -29,6 +29,15 @@ export const PageCursor = Type.String({
 
 export const PageLimit = Type.Integer({ minimum: 1, maximum: 500, default: 100 });
 
+/** A member, a node or whatever else is told by id and name at once. */
+export const Named = Type.Object({ id: Uuid, name: Type.String() });
+
+/** On REST also as If-Match. */
+export const IfVersion = Type.Integer({
+  minimum: 1,
+  description: 'Change it only while it still has this version; otherwise VERSION_CONFLICT.',
+});
+
 export const NodeRef = Type.Object({ id: Uuid, name: Type.String() });
 
 /** Bytes fit a double exactly up to 8 PiB, so a JSON number is safe here. */

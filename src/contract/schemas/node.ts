@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 
-import { Bytes, Timestamp, Uuid } from './common.js';
+import { Bytes, Named, Timestamp, Uuid } from './common.js';
 
 /** A DNS label (RFC 1123); that it is not shaped like a UUID is checked by the rules. */
 export const NodeName = Type.String({
@@ -53,6 +53,7 @@ export const Provisioning = Type.Object({
 export const Node = Type.Object({
   id: Uuid,
   name: Type.String(),
+  owner: Named,
   status: NodeStatus,
   statusReason: Type.Optional(Type.String()),
   statusSince: Timestamp,

@@ -23,9 +23,11 @@ const GRPC = {
   precondition: 9,
   aborted: 10,
   outOfRange: 11,
+  exhausted: 8,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 const usage = (hint: string): ErrorSpec => ({
@@ -37,6 +39,12 @@ const usage = (hint: string): ErrorSpec => ({
 const denied = (hint: string): ErrorSpec => ({
   httpStatus: 403,
   grpcStatus: GRPC.denied,
+  exitCode: 3,
+  hint,
+});
+const unauthenticated = (hint: string): ErrorSpec => ({
+  httpStatus: 401,
+  grpcStatus: GRPC.unauthenticated,
   exitCode: 3,
   hint,
 });
@@ -77,6 +85,15 @@ export const errorCodes = {
   DEVICE_NOT_BLOCK: usage('Name a whole disk from `syntropy usb list`, such as /dev/sdb.'),
   DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
 
+  // Who calls
+  AUTH_REQUIRED: unauthenticated('Sign in with `syntropy login`, or set SYNTROPY_TOKEN.'),
+  TOKEN_INVALID: unauthenticated('Sign in again with `syntropy login`, or use another token.'),
+  SESSION_ENDED: unauthenticated('Sign in again with `syntropy login`.'),
+  LOGIN_FAILED: unauthenticated('Check the name and the password, or ask for a new invitation.'),
+  INVITATION_INVALID: unauthenticated(
+    'Ask an administrator for a new one: `syntropy member update <member> --invite`.',
+  ),
+
   // Who may
   PERMISSION_DENIED: denied('Ask an administrator of this daemon for the named permission.'),
   ORIGIN_REFUSED: denied('The local socket serves command-line clients only, never a browser.'),
@@ -90,6 +107,10 @@ export const errorCodes = {
   // Not there
   ROUTE_NOT_FOUND: notFound('See `GET /v1/openapi.json` for every route.'),
   NODE_NOT_FOUND: notFound('List the nodes with `syntropy node list`.'),
+  MEMBER_NOT_FOUND: notFound('List the members with `syntropy member list`.'),
+  ROLE_NOT_FOUND: notFound('List the roles with `syntropy role list`.'),
+  TOKEN_NOT_FOUND: notFound('List the tokens with `syntropy token list`.'),
+  CONTEXT_NOT_FOUND: notFound('List the contexts with `syntropy context list`.'),
   OPERATION_NOT_FOUND: notFound('List the operations with `syntropy operation list`.'),
   DEVICE_NOT_FOUND: notFound('List the drives with `syntropy usb list --all`.'),
   IMAGE_NOT_FOUND: notFound('Check the path of the image.'),
@@ -101,6 +122,22 @@ export const errorCodes = {
   NODE_BUSY: refused(
     'Wait for its operation to end, or cancel it with `syntropy operation cancel`.',
   ),
+  MEMBER_NAME_TAKEN: refused('Choose another name.'),
+  MEMBER_BUILT_IN: refused('The built-in member stays as it is; add one of your own.'),
+  MEMBER_OWNS_NODES: refused('Give its nodes to another member with --transfer-to.'),
+  ROLE_BUILT_IN: refused('Built-in roles stay as they are; make one of your own.'),
+  ROLE_IN_USE: refused('Take it from its members first, with `syntropy member update --role`.'),
+  TOKEN_NAME_TAKEN: refused('Choose another name, or revoke the token that has it.'),
+  CONTEXT_NAME_TAKEN: refused('Choose another name, or remove that context first.'),
+  SERVER_UNTRUSTED: refused(
+    'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again.',
+  ),
+  VERSION_CONFLICT: {
+    httpStatus: 412,
+    grpcStatus: GRPC.aborted,
+    exitCode: 5,
+    hint: 'Someone changed it meanwhile: read it again, and repeat with its present version.',
+  },
   OPERATION_ENDED: refused('It has ended; `syntropy operation show` tells how.'),
   OUTPUT_EXISTS: refused('Choose another file, or allow it to be replaced with --yes.'),
   DEVICE_SYSTEM: refused(
@@ -165,6 +202,13 @@ export const errorCodes = {
     grpcStatus: GRPC.aborted,
     exitCode: 1,
     hint: 'The daemon ended while it ran. Repeat the command.',
+  },
+
+  RATE_LIMITED: {
+    httpStatus: 429,
+    grpcStatus: GRPC.exhausted,
+    exitCode: 1,
+    hint: 'Wait as long as the message says, then try again.',
   },
 
   // Cannot be reached, took too long, cannot be done here
