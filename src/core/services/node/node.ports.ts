@@ -1,5 +1,6 @@
 import type { Drive } from '../../types/models/drive.js';
 import type { ImageFacts } from '../../types/models/image.js';
+import type { Named } from '../../types/models/member.js';
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 import type {
   OperationOutcome,
@@ -65,7 +66,8 @@ export interface BeginProvisioning {
   readonly name: string;
   readonly description?: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly subject: string;
+  readonly subject: Named;
+  readonly ownerId: string;
   readonly provisioning: Provisioning;
   readonly joinToken?: JoinTokenRow;
   readonly now: Date;
@@ -87,6 +89,8 @@ export interface NodeChange {
   readonly description?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly removeLabels?: readonly string[];
+  /** Only while it still has this version. */
+  readonly ifVersion?: number;
 }
 
 export interface NodeFilter {
@@ -110,10 +114,14 @@ export interface NodeStore {
   beginProvisioning(begin: BeginProvisioning): Promise<{ node: Node; operation: OperationRecord }>;
   reportProgress(operationId: string, progress: OperationProgress): Promise<void>;
   endProvisioning(end: EndProvisioning): Promise<void>;
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN. */
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, VERSION_CONFLICT. */
   update(ref: string, change: NodeChange, now: Date): Promise<Node>;
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY. */
-  delete(ref: string, now: Date): Promise<{ node: Node; outcome: 'removed' | 'retired' }>;
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, VERSION_CONFLICT. */
+  delete(
+    ref: string,
+    ifVersion: number | undefined,
+    now: Date,
+  ): Promise<{ node: Node; outcome: 'removed' | 'retired' }>;
 }
 
 /** Work that outlives the request. `run` must settle what it does itself and never throw. */
@@ -134,8 +142,15 @@ export interface DaemonAddress {
   readonly caSha256: string;
 }
 
+/** Members, as the node rules need them. */
+export interface Owners {
+  /** @throws {AppError} MEMBER_NOT_FOUND. */
+  get(ref: string): Promise<Named>;
+}
+
 export interface NodeDeps {
   readonly store: NodeStore;
+  readonly owners: Owners;
   readonly sticks: Sticks;
   readonly jobs: Jobs;
   readonly tokens: JoinTokens;

@@ -1,4 +1,5 @@
 import type { ErrorDetails } from '../../types/errors/app-error.js';
+import type { Caller } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
 import type { OperationRecord } from '../../types/models/operation.js';
 import type { NodeChange, NodeDeps, NodeFilter, StickPlan, StickRequest } from './node.ports.js';
@@ -13,6 +14,8 @@ export const DEFAULT_JOIN_TTL_SECONDS = 7 * 24 * 3600;
 
 export interface CreateNodeRequest {
   readonly name: string;
+  /** Member that it belongs to; the caller unless said otherwise. */
+  readonly owner?: string;
   readonly stick: Omit<StickRequest, 'needsCidata'>;
   readonly description?: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -27,6 +30,7 @@ export interface CreateNodeRequest {
 
 export interface NodePlan {
   readonly name: string;
+  readonly ownerId: string;
   /** `retry` goes on with the failed node of that name. */
   readonly action: 'create' | 'retry';
   readonly stick: StickPlan;
@@ -59,14 +63,16 @@ export class NodeService {
    * Runs every check of `create` in the same order, with the same refusals, and touches nothing.
    * @throws {AppError} as `create`.
    */
-  async plan(request: CreateNodeRequest): Promise<NodePlan> {
+  async plan(request: CreateNodeRequest, caller: Caller): Promise<NodePlan> {
     const name = requireName(request.name);
+    const ownerId = await this.#ownerId(request, caller);
     const sshKeys = requireSshKeys(request.sshKeys);
     const daemonUrl = this.#daemonUrl(request);
-    const action = await this.#claimable(name);
+    const action = await this.#claimable(name, caller);
     const stick = await this.#deps.sticks.plan({ ...request.stick, needsCidata: request.config });
     return {
       name,
+      ownerId,
       action,
       stick,
       identityFiles: request.config ? identityPaths : [],
@@ -86,12 +92,12 @@ export class NodeService {
    */
   async create(
     request: CreateNodeRequest,
-    subject: string,
+    caller: Caller,
   ): Promise<{ node: Node; operation: OperationRecord; warnings: readonly string[] }> {
-    const plan = await this.plan(request);
+    const plan = await this.plan(request, caller);
     const claim = this.#deps.sticks.claim(plan.stick);
     try {
-      const started = await this.#begin(request, plan, subject);
+      const started = await this.#begin(request, plan, caller);
       this.#deps.jobs.start(started.operation.id, async (signal) => {
         try {
           await provisionStick(this.#deps, started.work, signal);
@@ -106,21 +112,22 @@ export class NodeService {
     }
   }
 
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID. */
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID, VERSION_CONFLICT. */
   async update(ref: string, change: NodeChange): Promise<Node> {
     if (change.name !== undefined) requireName(change.name);
-    if (Object.values(change).every((value) => value === undefined)) {
+    const { ifVersion: _, ...wanted } = change;
+    if (Object.values(wanted).every((value) => value === undefined)) {
       throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
     }
     return this.#deps.store.update(ref, change, this.#deps.now());
   }
 
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY. */
-  delete(ref: string): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
-    return this.#deps.store.delete(ref, this.#deps.now());
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, VERSION_CONFLICT. */
+  delete(ref: string, ifVersion?: number): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
+    return this.#deps.store.delete(ref, ifVersion, this.#deps.now());
   }
 
-  async #begin(request: CreateNodeRequest, plan: NodePlan, subject: string) {
+  async #begin(request: CreateNodeRequest, plan: NodePlan, caller: Caller) {
     const { store, tokens, newId, now, address } = this.#deps;
     const at = now();
     const operationId = newId();
@@ -132,7 +139,8 @@ export class NodeService {
       name: plan.name,
       ...(request.description === undefined ? {} : { description: request.description }),
       labels: request.labels,
-      subject,
+      subject: { id: caller.id, name: caller.name },
+      ownerId: plan.ownerId,
       provisioning: {
         operationId,
         image: plan.stick.image.source,
@@ -174,14 +182,25 @@ export class NodeService {
   }
 
   /** Whether the name is free, or belongs to a node whose stick failed. */
-  async #claimable(name: string): Promise<NodePlan['action']> {
+  async #claimable(name: string, caller: Caller): Promise<NodePlan['action']> {
     const holder = await this.#deps.store.find(name);
     if (!holder) return 'create';
-    if (holder.status === 'failed') return 'retry';
+    const mayRetry = holder.owner.id === caller.id || caller.permissions.has('nodes:any');
+    if (holder.status === 'failed' && mayRetry) return 'retry';
     const details: ErrorDetails = { node: holder.id, status: holder.status };
     throw holder.status === 'provisioning'
       ? new AppError('NODE_BUSY', `The stick of "${name}" is being written already.`, details)
       : new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, details);
+  }
+
+  /** @throws {AppError} MEMBER_NOT_FOUND, PERMISSION_DENIED (a node for somebody else). */
+  async #ownerId({ owner }: CreateNodeRequest, caller: Caller): Promise<string> {
+    if (owner === undefined) return caller.id;
+    const { id } = await this.#deps.owners.get(owner);
+    if (id === caller.id || caller.permissions.has('nodes:any')) return id;
+    throw new AppError('PERMISSION_DENIED', 'A node for another member needs nodes:any.', {
+      permission: 'nodes:any',
+    });
   }
 
   #daemonUrl(request: CreateNodeRequest): string | undefined {

@@ -6,6 +6,8 @@ interface NewEvent {
   readonly type: string;
   readonly object: { readonly kind: string; readonly id: string };
   readonly payload: Readonly<Record<string, unknown>>;
+  /** Whom it concerns; absent, everyone. */
+  readonly memberId?: string;
 }
 
 interface EventRow {
@@ -15,6 +17,7 @@ interface EventRow {
   readonly object_id: string;
   readonly payload: Record<string, unknown>;
   readonly created_at: Date;
+  readonly member_id: string | null;
 }
 
 /**
@@ -23,7 +26,7 @@ interface EventRow {
  */
 export async function appendEvent(db: Kysely<unknown>, event: NewEvent): Promise<void> {
   await sql`select append_event(${event.type}, ${event.object.kind}, ${event.object.id},
-    ${JSON.stringify(event.payload)}::jsonb)`.execute(db);
+    ${JSON.stringify(event.payload)}::jsonb, ${event.memberId ?? null}::uuid)`.execute(db);
 }
 
 /** Events, read by cursor and pruned from the old end. */
@@ -43,6 +46,7 @@ export class EventRepository {
       object: { kind: row.object_kind, id: row.object_id },
       payload: row.payload,
       createdAt: row.created_at,
+      ...(row.member_id === null ? {} : { memberId: row.member_id }),
     }));
   }
 

@@ -7,7 +7,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
-import { type NodeRow, toNode } from './node.rows.js';
+import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 
 /** Nodes: read, changed, deleted. Making one is in provisioning.repository.ts. */
 export class NodeRepository {
@@ -20,7 +20,7 @@ export class NodeRepository {
   async list(filter: NodeFilter): Promise<readonly Node[]> {
     const { key = null, value = null } = filter.label ?? {};
     const { rows } = await sql<NodeRow>`
-      select * from nodes
+      select ${nodeColumns} from nodes
       where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
         and (${filter.retired} or status <> 'retired')
         and (${key}::text is null or labels ? ${key})
@@ -39,6 +39,7 @@ export class NodeRepository {
   async update(ref: string, change: NodeChange, now: Date): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
       const before = await lockRow(tx, ref);
+      requireVersion(before, change.ifVersion);
       const labels = { ...before.labels, ...change.labels };
       for (const key of change.removeLabels ?? []) delete labels[key];
       const name = change.name ?? before.name;
@@ -47,12 +48,15 @@ export class NodeRepository {
           update nodes set name = ${name}, labels = ${JSON.stringify(labels)}::jsonb,
             description = nullif(${change.description ?? before.description}, ''),
             updated_at = ${now}, version = version + 1
-          where id = ${before.id} returning *`.execute(tx);
+          where id = ${before.id} returning ${nodeColumns}`.execute(tx);
         const node = toNode(requireRow(rows[0], ref));
         await appendEvent(tx, {
           type: 'node.updated',
           object: { kind: 'node', id: node.id },
-          payload: { name: node.name, changed: Object.keys(change) },
+          payload: {
+            name: node.name,
+            changed: Object.keys(change).filter((key) => key !== 'ifVersion'),
+          },
         });
         return node;
       } catch (error) {
@@ -63,9 +67,14 @@ export class NodeRepository {
   }
 
   /** Retires the node when a container, a route or a credit account refers to it; removes it otherwise. */
-  async delete(ref: string, now: Date): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
+  async delete(
+    ref: string,
+    ifVersion: number | undefined,
+    now: Date,
+  ): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
     return this.#db.transaction().execute(async (tx) => {
       const row = await lockRow(tx, ref);
+      requireVersion(row, ifVersion);
       const { rows } = await sql<{ busy: boolean; kept: boolean }>`
         select exists (select from operations where node_id = ${row.id} and ended_at is null) as busy,
                exists (select from containers where node_id = ${row.id})
@@ -93,19 +102,28 @@ export class NodeRepository {
 /** By id, or by name among those that live: a retired node's row has another name. */
 async function findRow(db: Kysely<unknown>, ref: string): Promise<NodeRow | undefined> {
   const { rows } = isUuid(ref)
-    ? await sql<NodeRow>`select * from nodes where id = ${ref}`.execute(db)
-    : await sql<NodeRow>`select * from nodes where name = ${ref}`.execute(db);
+    ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref}`.execute(db)
+    : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref}`.execute(db);
   return rows[0];
 }
 
 async function lockRow(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
   const { rows } = isUuid(ref)
-    ? await sql<NodeRow>`select * from nodes where id = ${ref} for update`.execute(tx)
-    : await sql<NodeRow>`select * from nodes where name = ${ref} for update`.execute(tx);
+    ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref} for update`.execute(tx)
+    : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref} for update`.execute(
+        tx,
+      );
   const row = requireRow(rows[0], ref);
   if (row.status !== 'retired') return row;
   throw new AppError('NODE_NOT_FOUND', `Node "${ref}" is retired and no longer changes.`, {
     node: row.id,
+  });
+}
+
+function requireVersion(row: NodeRow, wanted: number | undefined): void {
+  if (wanted === undefined || Number(row.version) === wanted) return;
+  throw new AppError('VERSION_CONFLICT', `Node "${row.name}" has version ${row.version} now.`, {
+    version: Number(row.version),
   });
 }
 
@@ -116,7 +134,7 @@ async function retire(tx: Transaction<unknown>, row: NodeRow, now: Date): Promis
   const { rows } = await sql<NodeRow>`
     update nodes set status = 'retired', former_name = name, name = name || '~' || left(id::text, 8),
       failure_reason = null, status_since = ${now}, retired_at = ${now}, updated_at = ${now}, version = version + 1
-    where id = ${row.id} returning *`.execute(tx);
+    where id = ${row.id} returning ${nodeColumns}`.execute(tx);
   return requireRow(rows[0], row.id);
 }
 

@@ -1,9 +1,18 @@
+import { sql } from 'kysely';
+
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 
-/** A row of `nodes`, as `select *` gives it. */
+/** What is selected or returned of `nodes`: every column, and the name of the owner. */
+export const nodeColumns = sql.raw(
+  '*, (select m.name from members m where m.id = nodes.owner_id) as owner_name',
+);
+
+/** A row of `nodes` with `nodeColumns`. */
 export interface NodeRow {
   readonly id: string;
   readonly name: string;
+  readonly owner_id: string;
+  readonly owner_name: string;
   readonly status: NodeStatus;
   readonly failure_reason: string | null;
   readonly status_since: Date;
@@ -21,6 +30,7 @@ export function toNode(row: NodeRow): Node {
   return {
     id: row.id,
     name: row.name,
+    owner: { id: row.owner_id, name: row.owner_name },
     status: row.status,
     statusSince: row.status_since,
     labels: row.labels,

@@ -2,14 +2,15 @@ import { type Kysely, sql } from 'kysely';
 
 import type { OperationRecord, OperationStatus } from '../../types/models/operation.js';
 
-import { AppError } from '../../types/errors/app-error.js';
-import { isUuid } from '../../utils/node-name.js';
 import { type OperationRow, toOperation } from './operation.rows.js';
+import { splitPosition } from './page-position.js';
 
 interface OperationFilter {
   readonly status?: OperationStatus;
   /** Id or name of a node, or the name it had when the operation began. */
   readonly node?: string;
+  /** Only those of this member. */
+  readonly memberId?: string;
   /** `<created at>|<id>` of the last row of the page before. */
   readonly after?: string;
   readonly limit: number;
@@ -25,12 +26,13 @@ export class OperationRepository {
 
   /** Newest first; ids break ties, so that pages neither repeat nor skip. */
   async list(filter: OperationFilter): Promise<readonly OperationRecord[]> {
-    const after = filter.after === undefined ? undefined : splitAfter(filter.after);
+    const after = filter.after === undefined ? undefined : splitPosition(filter.after);
     const { rows } = await sql<OperationRow>`
       select * from operations
       where (${filter.status ?? null}::text is null or status = ${filter.status ?? null})
         and (${filter.node ?? null}::text is null or node_id::text = ${filter.node ?? null}
              or node_name = ${filter.node ?? null})
+        and (${filter.memberId ?? null}::uuid is null or member_id = ${filter.memberId ?? null})
         and (${after?.at ?? null}::timestamptz is null
              or (date_trunc('milliseconds', created_at), id) < (${after?.at ?? null}::timestamptz, ${after?.id ?? null}::uuid))
       order by date_trunc('milliseconds', created_at) desc, id desc
@@ -52,12 +54,4 @@ export class OperationRepository {
       returning *`.execute(this.#db);
     return rows[0] && toOperation(rows[0]);
   }
-}
-
-function splitAfter(after: string): { at: string; id: string } {
-  const [at = '', id = ''] = after.split('|');
-  if (!Number.isNaN(Date.parse(at)) && isUuid(id)) return { at, id };
-  throw new AppError('INPUT_INVALID', 'The cursor is not one that this daemon gave.', {
-    field: 'cursor',
-  });
 }

@@ -11,6 +11,7 @@ export interface OperationRow {
   readonly kind: string;
   readonly status: OperationStatus;
   readonly subject: string;
+  readonly member_id: string;
   readonly node_id: string | null;
   readonly node_name: string | null;
   readonly progress: OperationProgress | null;
@@ -28,6 +29,7 @@ export function toOperation(row: OperationRow): OperationRecord {
     kind: row.kind,
     status: row.status,
     subject: row.subject,
+    memberId: row.member_id,
     createdAt: row.created_at,
     ...(row.node_id === null || row.node_name === null
       ? {}

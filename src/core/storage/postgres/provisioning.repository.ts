@@ -11,7 +11,7 @@ import type {
 import { AppError } from '../../types/errors/app-error.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
-import { type NodeRow, toNode } from './node.rows.js';
+import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 import { type OperationRow, toOperation } from './operation.rows.js';
 
 /** The writing of sticks: node, join token and operation change together or not at all. */
@@ -42,6 +42,7 @@ export class ProvisioningRepository {
           type: 'operation.started',
           object: { kind: 'operation', id: operation.id },
           payload: { kind: operation.kind, node: { id: node.id, name: node.name } },
+          memberId: operation.memberId,
         });
         return { node, operation };
       });
@@ -57,14 +58,16 @@ export class ProvisioningRepository {
   /** Late progress, after the end, changes nothing. */
   async reportProgress(operationId: string, progress: OperationProgress): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
-      const { numAffectedRows } = await sql`
+      const { rows } = await sql<{ member_id: string }>`
         update operations set progress = ${JSON.stringify(progress)}::jsonb, updated_at = now()
-        where id = ${operationId} and status = 'running'`.execute(tx);
-      if (numAffectedRows !== 1n) return;
+        where id = ${operationId} and status = 'running' returning member_id`.execute(tx);
+      const [operation] = rows;
+      if (!operation) return;
       await appendEvent(tx, {
         type: 'operation.progressed',
         object: { kind: 'operation', id: operationId },
         payload: { progress },
+        memberId: operation.member_id,
       });
     });
   }
@@ -103,8 +106,8 @@ export class ProvisioningRepository {
   ): Promise<OperationRecord> {
     const { image, target } = begin.provisioning;
     const { rows } = await sql<OperationRow>`
-      insert into operations (id, kind, status, subject, node_id, node_name, input, daemon_id, created_at, started_at, updated_at)
-      values (${begin.operationId}, 'nodes.create', 'running', ${begin.subject}, ${node.id}, ${node.name},
+      insert into operations (id, kind, status, subject, member_id, node_id, node_name, input, daemon_id, created_at, started_at, updated_at)
+      values (${begin.operationId}, 'nodes.create', 'running', ${begin.subject.name}, ${begin.subject.id}, ${node.id}, ${node.name},
               ${JSON.stringify({ image, target })}::jsonb, ${this.#daemonId}, ${begin.now}, ${begin.now}, ${begin.now})
       returning *`.execute(tx);
     return toOperation(first(rows));
@@ -141,7 +144,7 @@ async function claimNode(
   begin: BeginProvisioning,
 ): Promise<{ node: Node; isNew: boolean }> {
   const { rows: existing } = await sql<NodeRow>`
-    select * from nodes where name = ${begin.name} for update`.execute(tx);
+    select ${nodeColumns} from nodes where name = ${begin.name} for update`.execute(tx);
   const holder = existing[0];
   if (holder && holder.status !== 'failed') {
     const code = holder.status === 'provisioning' ? 'NODE_BUSY' : 'NODE_NAME_TAKEN';
@@ -150,13 +153,13 @@ async function claimNode(
   const labels = JSON.stringify({ ...holder?.labels, ...begin.labels });
   const provisioning = JSON.stringify(begin.provisioning);
   const { rows } = await sql<NodeRow>`
-    insert into nodes (id, name, status, description, labels, provisioning, status_since, created_at, updated_at)
-    values (${holder?.id ?? begin.nodeId}, ${begin.name}, 'provisioning', ${begin.description ?? null},
+    insert into nodes (id, name, owner_id, status, description, labels, provisioning, status_since, created_at, updated_at)
+    values (${holder?.id ?? begin.nodeId}, ${begin.name}, ${begin.ownerId}, 'provisioning', ${begin.description ?? null},
             ${labels}::jsonb, ${provisioning}::jsonb, ${begin.now}, ${begin.now}, ${begin.now})
     on conflict (id) do update set status = 'provisioning', failure_reason = null, labels = excluded.labels,
       description = coalesce(excluded.description, nodes.description), provisioning = excluded.provisioning,
       status_since = excluded.status_since, updated_at = excluded.updated_at, version = nodes.version + 1
-    returning *`.execute(tx);
+    returning ${nodeColumns}`.execute(tx);
   return { node: toNode(first(rows)), isNew: holder === undefined };
 }
 
@@ -172,23 +175,26 @@ async function replaceJoinToken(
   await sql`
     insert into join_tokens (id, token_hash, node_id, reusable, uses_left, expires_at, created_at, created_by)
     values (gen_random_uuid(), ${Buffer.from(begin.joinToken.hash)}, ${node.id}, false, 1,
-            ${begin.joinToken.expiresAt}, ${begin.now}, ${begin.subject})`.execute(tx);
+            ${begin.joinToken.expiresAt}, ${begin.now}, ${begin.subject.name})`.execute(tx);
 }
 
 async function endInTransaction(tx: Transaction<unknown>, end: EndProvisioning): Promise<void> {
   const { outcome, now } = end;
   const result = outcome.status === 'succeeded' ? JSON.stringify(outcome.result) : null;
   const error = outcome.status === 'succeeded' ? null : JSON.stringify(outcome.error);
-  const { numAffectedRows } = await sql`
+  const { rows: ended } = await sql<{ member_id: string }>`
     update operations set status = ${outcome.status}, result = ${result}::jsonb, error = ${error}::jsonb,
       ended_at = ${now}, updated_at = ${now}
-    where id = ${end.operationId} and ended_at is null`.execute(tx);
-  if (numAffectedRows !== 1n) return;
+    where id = ${end.operationId} and ended_at is null returning member_id`.execute(tx);
+  const [operation] = ended;
+  if (!operation) return;
   const { rows } = await sql<NodeRow>`
     update nodes set status = ${end.status}, failure_reason = ${end.reason ?? null},
       provisioning = ${JSON.stringify(end.provisioning)}::jsonb,
       status_since = ${now}, updated_at = ${now}, version = version + 1
-    where id::text = ${end.nodeId} and status = 'provisioning' returning *`.execute(tx);
+    where id::text = ${end.nodeId} and status = 'provisioning' returning ${nodeColumns}`.execute(
+    tx,
+  );
   if (end.status === 'failed') {
     await sql`update join_tokens set revoked_at = ${now}
       where node_id::text = ${end.nodeId} and revoked_at is null`.execute(tx);
@@ -197,6 +203,7 @@ async function endInTransaction(tx: Transaction<unknown>, end: EndProvisioning):
     type: 'operation.ended',
     object: { kind: 'operation', id: end.operationId },
     payload: { status: outcome.status },
+    memberId: operation.member_id,
   });
   const node = rows[0];
   if (!node) return;

@@ -7,4 +7,6 @@ export interface Event {
   readonly object: { readonly kind: string; readonly id: string };
   readonly payload: Readonly<Record<string, unknown>>;
   readonly createdAt: Date;
+  /** Whom it concerns, beside those who see every event; absent, everyone. */
+  readonly memberId?: string;
 }

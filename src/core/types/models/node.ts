@@ -34,6 +34,7 @@ export interface Provisioning {
 export interface Node {
   readonly id: string;
   readonly name: string;
+  readonly owner: { readonly id: string; readonly name: string };
   readonly status: NodeStatus;
   readonly statusReason?: string;
   readonly statusSince: Date;

@@ -29,7 +29,9 @@ export interface OperationRecord {
   readonly id: string;
   readonly kind: string;
   readonly status: OperationStatus;
+  /** Name of who asked for it, as it was. */
   readonly subject: string;
+  readonly memberId: string;
   readonly node?: { readonly id: string; readonly name: string };
   readonly progress?: OperationProgress;
   readonly result?: Readonly<Record<string, unknown>>;

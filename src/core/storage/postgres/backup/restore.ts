@@ -1,6 +1,7 @@
 import path from 'node:path';
 import pg from 'pg';
 
+import { ADMIN_ID } from '../../../types/constants/admin.js';
 import { AppError } from '../../../types/errors/app-error.js';
 import { writeFileAtomic } from '../../files/atomic-file.js';
 import { migrateInTransaction } from '../migrate.js';
@@ -83,12 +84,19 @@ async function requireReplaceable(client: pg.Client, target: RestoreTarget): Pro
   for (const { name } of tables) await client.query(`lock table ${pg.escapeIdentifier(name)}`);
   if (target.yes) return;
   for (const { name } of tables) {
-    // The schema itself begins with a row here.
-    if (name === 'events_pruned') continue;
-    const found = await client.query(`select from ${pg.escapeIdentifier(name)} limit 1`);
+    const found = await client.query(
+      `select from ${pg.escapeIdentifier(name)} where ${BORN_WITH[name] ?? 'true'} limit 1`,
+    );
     if (found.rowCount !== 0) throw refused('The database is not empty.');
   }
 }
+
+/** Tables that the schema itself begins with a row in, and how to tell any other. */
+const BORN_WITH: Readonly<Record<string, string>> = {
+  events_pruned: 'false',
+  audit_anchor: 'seq > 0',
+  members: `id <> '${ADMIN_ID}'`,
+};
 
 /** Drops what this account owns in the schema, but for parts of extensions: the migrations make it again. */
 async function clearSchema(client: pg.Client): Promise<void> {
