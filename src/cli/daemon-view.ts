@@ -12,6 +12,8 @@ export function describeDaemon(daemon: Daemon): string {
     ['State', daemon.stateDir],
     ['Socket', daemon.socket],
     ['Log', daemon.logFile],
+    ['API', daemon.api?.url],
+    ['Fingerprint', daemon.api?.fingerprint],
     [
       'Database',
       `${database.kind} PostgreSQL ${database.version}, schema ${database.schemaVersion}`,

@@ -42,8 +42,13 @@ export interface Operation<
   readonly hostBound?: true;
   /** What it acts on, and the field of the input that names it. A mutation may act on an object of one's own only, see `objectRules`. */
   readonly object?: ObjectBinding;
-  /** Results that depend on nothing but the input and objects of this kind, and may be served from the cache until one changes. */
+  /**
+   * The result depends on nothing but the input and objects of this kind: it may be kept for as long as no event of this topic has
+   * happened.
+   */
   readonly cache?: 'node';
+  /** Success is not worth an entry in the audit log, failure is. */
+  readonly quiet?: true;
 }
 
 /** Kinds of objects that belong to someone or are named in the audit log. */
@@ -52,6 +57,8 @@ export type ObjectKind = 'node' | 'operation' | 'member' | 'token' | 'role' | 'd
 export interface ObjectBinding {
   readonly kind: ObjectKind;
   readonly field: string;
+  /** It is made by the call: there is nobody yet whom it belongs to. */
+  readonly isNew?: true;
 }
 
 /** Declares an operation. A function only so that the compiler checks the shape and keeps the literal types. */

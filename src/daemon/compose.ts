@@ -7,6 +7,7 @@ import os from 'node:os';
 import type { Config } from '../core/config/load.js';
 import type { StatePaths } from '../core/config/state-paths.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
+import type { ApiFacts } from './transports/api-listener.js';
 import type { BackupDaemon, DaemonFacts } from './operations/daemon.js';
 
 import { createImageInspector } from '../core/platform/common/stick/image-inspector.js';
@@ -15,31 +16,44 @@ import { createStickWriter } from '../core/platform/common/stick/stick-writer.js
 import { hostDrives } from '../core/platform/common/host-drives.js';
 import { NodeService } from '../core/services/node/node.service.js';
 import { UsbService } from '../core/services/usb/usb.service.js';
+import { AuditRepository } from '../core/storage/postgres/audit.repository.js';
 import { createBackup } from '../core/storage/postgres/backup/create.js';
 import { DaemonRepository } from '../core/storage/postgres/daemon.repository.js';
 import { EventRepository } from '../core/storage/postgres/event.repository.js';
 import { IdempotencyRepository } from '../core/storage/postgres/idempotency.repository.js';
-import { KeyRepository } from '../core/storage/postgres/key.repository.js';
+import { seekLeadership } from '../core/storage/postgres/leader.js';
 import { listen } from '../core/storage/postgres/listener.js';
 import { NodeRepository } from '../core/storage/postgres/node.repository.js';
 import { OperationRepository } from '../core/storage/postgres/operation.repository.js';
 import { ProvisioningRepository } from '../core/storage/postgres/provisioning.repository.js';
-import { certificateSha256, ensureGridKeys } from './auth/grid-keys.js';
+import { AppError } from '../core/types/errors/app-error.js';
+import { AuditTrail } from './audit/audit-trail.js';
 import { joinTokens } from './auth/join-tokens.js';
+import { createMemoryCache } from './cache.js';
+import { composeIdentity } from './compose-identity.js';
 import { createDispatch } from './dispatch.js';
 import { EventHub } from './events/event-hub.js';
 import { createIdempotencyGate } from './idempotency.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
+import { createMemoryLimiter } from './limits/limiter.js';
+import { createLimits } from './limits/policy.js';
+import { auditHandlers } from './operations/audit.js';
 import { daemonHandlers } from './operations/daemon.js';
 import { eventHandlers } from './operations/event.js';
 import { nodeHandlers } from './operations/node.js';
 import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
+import { listenOnAddress, planApi, serverOptions } from './transports/api-listener.js';
+import { localEntrance, remoteEntrance } from './transports/rest/entrance.js';
 import { createRestServer } from './transports/rest/server.js';
 
 /** A client that does not read its answer must not keep a stopping daemon. */
 const CLOSE_TIMEOUT_MS = 5_000;
+const MAX_LOCAL_CONNECTIONS = 256;
+const MAX_REMOTE_CONNECTIONS = 8_192;
+/** Sessions that have ended are kept this long, so that a refresh token that comes late is still told from an unknown one. */
+const KEEP_SESSIONS_DAYS = 30;
 
 export interface Parts {
   readonly config: Config;
@@ -55,7 +69,7 @@ export interface Parts {
   readonly onStop: () => void;
 }
 
-/** A daemon, wired and not yet listening. */
+/** A daemon, wired. The API for members elsewhere listens already, if there is to be one; the local socket does not yet. */
 export interface Daemon {
   readonly rest: FastifyInstance;
   readonly facts: () => DaemonFacts;
@@ -68,35 +82,43 @@ export interface Daemon {
 /** Builds the one daemon object graph. Everything that a piece needs is given here, by name. */
 export async function compose(parts: Parts): Promise<Daemon> {
   const { config, database, log, daemonId, paths } = parts;
-  const { db } = database;
   const startedAt = new Date();
-  const daemons = new DaemonRepository(db);
-  const provisioning = new ProvisioningRepository(db, daemonId);
+  const stores = openStores(parts);
+  const { daemons, provisioning, audit } = stores;
   await daemons.register({ id: daemonId, host: os.hostname(), pid: process.pid, startedAt });
   const others = (await daemons.alive()).filter((id) => id !== daemonId);
   const interrupted = await provisioning.interruptOrphans(others, now());
+  await audit.adopt(others);
+  await stores.idempotency.releaseOwn();
 
-  const keys = await ensureGridKeys(new KeyRepository(db, parts.masterKey), startedAt);
-  const events = new EventRepository(db);
-  const hub = new EventHub(events);
-  const listener = listen(database.connection, 'syntropy_events', () => hub.wake());
+  const limits = createLimits(createMemoryLimiter(), config);
+  const identity = await composeIdentity(parts, limits, now);
+  const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
-  const idempotency = new IdempotencyRepository(db);
+  const cancelAsked = async () => {
+    for (const id of await stores.operations.toCancel(daemonId)) runner.cancel(id);
+  };
+  const listener = listen(database.connection, 'syntropy_events', (type) => {
+    identity.onEvent(type);
+    if (type === undefined || type === 'operation.cancel-requested') {
+      cancelAsked().catch((error: unknown) => log.warn({ err: error }, 'cancelling failed'));
+    }
+    hub.wake();
+  });
 
   const usb = composeUsb(parts);
   const nodes = new NodeService({
-    store: nodeStore(new NodeRepository(db), provisioning),
+    store: nodeStore(stores.nodes, provisioning),
+    owners: identity.members,
     sticks: usb,
     jobs: runner,
     tokens: joinTokens,
-    address: () => ({
-      publicUrl: config.get('publicUrl'),
-      caSha256: certificateSha256(keys.ca.publicPem),
-    }),
+    address: () => ({ publicUrl: config.get('publicUrl'), caSha256: identity.caSha256 }),
     newId: randomUUID,
     now,
   });
 
+  let api: ApiFacts | undefined;
   const facts = (): DaemonFacts => ({
     id: daemonId,
     startedAt,
@@ -104,36 +126,136 @@ export async function compose(parts: Parts): Promise<Daemon> {
     database,
     schemaVersion: parts.schemaVersion,
     runningOperations: runner.count,
+    api,
+    caSha256: identity.caSha256,
   });
-  const dispatch = createDispatch(
-    {
+  const cache = createMemoryCache();
+  const dispatch = createDispatch({
+    handlers: {
       ...nodeHandlers(nodes),
       ...usbHandlers(usb),
-      ...operationHandlers({ store: new OperationRepository(db), runner, now }),
+      ...operationHandlers({ store: stores.operations, runner, now }),
       ...eventHandlers(hub),
+      ...auditHandlers(audit, identity.members),
       ...daemonHandlers({ facts, onStop: parts.onStop, backup: backups(parts) }),
+      ...identity.handlers,
     },
-    createIdempotencyGate(idempotency),
-  );
+    idempotency: createIdempotencyGate(stores.idempotency),
+    audit: new AuditTrail({ store: audit, now }),
+    objects: {
+      node: { find: ownedNode(stores.nodes), any: 'nodes:any' },
+      operation: {
+        find: ownedOperation(stores.operations),
+        any: 'operations:any',
+        hidden: operationNotFound,
+      },
+      token: identity.tokenRule,
+    },
+    limit: limits.subject,
+    cached: async (topic, key, load) => {
+      const cursor = await stores.events.topicCursor(topic);
+      const text = await cache.through(`${key} @${cursor}`, async () =>
+        JSON.stringify(await load()),
+      );
+      return JSON.parse(text);
+    },
+    onChange: (id) => identity.onEvent(id.replace(/s\./, '.')),
+  });
   const rest = createRestServer({
     dispatch,
-    localSubject: { id: 'admin', permissions: 'all' },
+    entrance: localEntrance((as) => identity.authenticator.local(as)),
     log,
+    source: 'socket',
+    maxConnections: MAX_LOCAL_CONNECTIONS,
   });
-  const housekeeping = startHousekeeping({ config, daemons, daemonId, events, idempotency, log });
+  const plan = await planApi(config, identity.authority);
+  const remote =
+    plan &&
+    createRestServer({
+      dispatch,
+      entrance: remoteEntrance({
+        authenticate: (authorization) => identity.authenticator.authenticate(authorization),
+        ...plan,
+      }),
+      log,
+      source: 'address',
+      limitAddress: limits.address,
+      server: serverOptions(plan),
+      maxConnections: MAX_REMOTE_CONNECTIONS,
+    });
+  const listening = plan && remote && (await listenOnAddress(remote, plan));
+  api = listening?.facts;
+
+  const leadership = seekLeadership(database.connection);
+  const housekeeping = startHousekeeping(
+    chores(parts, stores, identity, daemonId),
+    leadership,
+    log,
+  );
   return {
     rest,
     facts,
     interrupted,
     async close() {
       housekeeping.stop();
+      listening?.close();
       const stopped = await runner.stopAll();
       log.info({ interrupted: stopped }, 'jobs ended');
       hub.close();
-      await closeServer(rest);
+      await Promise.all([rest, ...(remote ? [remote] : [])].map(closeServer));
+      await leadership.close();
       await listener.close();
       await daemons.remove(daemonId).catch(() => undefined);
     },
+  };
+}
+
+type Stores = ReturnType<typeof openStores>;
+
+function openStores({ database: { db }, daemonId }: Parts) {
+  return {
+    daemons: new DaemonRepository(db),
+    provisioning: new ProvisioningRepository(db, daemonId),
+    nodes: new NodeRepository(db),
+    operations: new OperationRepository(db),
+    events: new EventRepository(db),
+    idempotency: new IdempotencyRepository(db, daemonId),
+    audit: new AuditRepository(db, daemonId),
+  };
+}
+
+/** What is done by the clock, and by whom. */
+function chores(
+  { config }: Parts,
+  { daemons, provisioning, events, idempotency, audit }: Stores,
+  { sessionStore, keys }: Awaited<ReturnType<typeof composeIdentity>>,
+  daemonId: string,
+) {
+  return {
+    beat: { what: 'heartbeat', work: () => daemons.beat(daemonId) },
+    sweep: [
+      {
+        what: 'taking up operations of dead daemons',
+        work: async () => provisioning.interruptOrphans(await daemons.alive(), now()),
+      },
+      {
+        what: 'entering calls of dead daemons',
+        work: async () => audit.adopt(await daemons.alive()),
+      },
+    ],
+    prune: [
+      {
+        what: 'pruning events',
+        work: () => events.prune(config.get('events.maxRows'), config.get('events.maxAgeDays')),
+      },
+      { what: 'pruning idempotency keys', work: () => idempotency.prune() },
+      { what: 'pruning the audit log', work: () => audit.prune(config.get('audit.maxAgeDays')) },
+      { what: 'pruning sessions', work: () => sessionStore.prune(KEEP_SESSIONS_DAYS) },
+      {
+        what: 'renewing the signing key',
+        work: () => keys.rotateWhenOld(config.get('auth.keyRotationDays'), now()),
+      },
+    ],
   };
 }
 
@@ -165,6 +287,26 @@ async function closeServer(rest: FastifyInstance): Promise<void> {
   const force = setTimeout(() => rest.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   await rest.close();
   clearTimeout(force);
+}
+
+function ownedNode(nodes: NodeRepository) {
+  return async (ref: string) => {
+    const node = await nodes.find(ref);
+    if (node) return { id: node.id, ownerId: node.owner.id };
+    throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
+  };
+}
+
+function ownedOperation(operations: OperationRepository) {
+  return async (id: string) => {
+    const operation = await operations.find(id);
+    if (operation) return { id, ownerId: operation.memberId };
+    throw operationNotFound(id);
+  };
+}
+
+function operationNotFound(id: string): AppError {
+  return new AppError('OPERATION_NOT_FOUND', `There is no operation ${id}.`, { operation: id });
 }
 
 /** One port over two repositories: making nodes is a matter of its own. */

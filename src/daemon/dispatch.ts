@@ -1,27 +1,39 @@
-import { type Static, type TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
-import { Value } from 'typebox/value';
-
+import type { Operation } from '../contract/operation.js';
 import type { OperationInput, OperationOutput, OperationId } from '../contract/registry.js';
-import type { Permission } from '../core/types/constants/permissions.js';
+import type { AuditNote, AuditTrail } from './audit/audit-trail.js';
 import type { IdempotencyGate } from './idempotency.js';
+import type { Subject } from './subject.js';
 
 import { registry } from '../contract/registry.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { type ObjectRules, refOf, requireObject } from './access.js';
+import { inputValidator } from './input-check.js';
+import { outputShape, streamShape } from './output-shape.js';
 
-/** Who calls. `all` is the local administrator. */
-export interface Subject {
-  readonly id: string;
-  readonly permissions: 'all' | ReadonlySet<Permission>;
+/** How much of a limit is left, for transports that tell their callers. */
+export interface LimitWindow {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly resetMs: number;
 }
 
 /** What every call carries beside its input, whatever the transport. */
 export interface CallContext {
   readonly subject: Subject;
+  /** Where it comes from: an IP address, or `socket`. */
+  readonly source: string;
   readonly requestId: string;
   readonly idempotencyKey?: string;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
+  /** Told what is left of the caller's limit. */
+  readonly onLimit?: (window: LimitWindow) => void;
+}
+
+/** What a handler is given. */
+export interface HandlerContext extends CallContext {
+  /** Tells the audit log what only the handler knows. */
+  readonly note: (learnt: AuditNote) => void;
 }
 
 /**
@@ -31,7 +43,7 @@ export interface CallContext {
 export type Handlers = {
   readonly [Id in OperationId]: (
     input: OperationInput<Id>,
-    context: CallContext,
+    context: HandlerContext,
   ) => (typeof registry)[Id]['kind'] extends 'stream'
     ? Promise<AsyncIterable<Wire<OperationOutput<Id>>>>
     : Promise<Wire<OperationOutput<Id>>>;
@@ -49,39 +61,154 @@ export type Wire<T> = T extends string
 /** The one way into the program, free of HTTP. Answers a value, or an async iterable for a stream. */
 export type Dispatch = (id: OperationId, input: unknown, context: CallContext) => Promise<unknown>;
 
+export interface DispatchDeps {
+  readonly handlers: Handlers;
+  readonly idempotency: IdempotencyGate;
+  readonly audit: AuditTrail;
+  readonly objects: ObjectRules;
+  /** Takes a call's weight from what the subject may spend. @throws {AppError} RATE_LIMITED. */
+  readonly limit: (subject: Subject, cost: number) => LimitWindow | Promise<LimitWindow>;
+  /** Answers from what is kept, when nothing of the topic has happened since. */
+  readonly cached: (topic: string, key: string, load: () => Promise<unknown>) => Promise<unknown>;
+  /** Told after each change, before it is answered. */
+  readonly onChange: (id: OperationId) => void;
+}
+
+const DEFAULT_COST = { query: 1, mutation: 5, stream: 5 } as const;
+
+interface Bound {
+  readonly id: OperationId;
+  readonly operation: Operation;
+  readonly cost: number;
+  readonly check: (input: unknown) => Readonly<Record<string, unknown>>;
+  readonly shape: (value: unknown) => unknown;
+  readonly shapeEach: (items: AsyncIterable<unknown>) => AsyncIterable<unknown>;
+  readonly handler: (input: unknown, context: HandlerContext) => Promise<unknown>;
+}
+
 /**
  * Binds the registry to its handlers:
- * permission → validate → idempotency → run → shape output.
+ * limit → permission → validate → idempotency → may this subject touch this object → run → audit → shape output.
  *
  * Authentication is the transport's: it alone knows the peer. Unknown input fields are refused, and fields that the
- * contract does not name never leave.
- * @throws {AppError} PERMISSION_DENIED, INPUT_INVALID, IDEMPOTENCY_*, and what the handler throws.
+ * contract does not name never leave. A repeated call is answered before its object is looked for: what it removed the
+ * first time is no longer there.
+ * @throws {AppError} RATE_LIMITED, AUTH_REQUIRED, PERMISSION_DENIED, CAPABILITY_MISSING, INPUT_INVALID, IDEMPOTENCY_*, and what the
+ *   handler throws.
  */
-export function createDispatch(handlers: Handlers, idempotency: IdempotencyGate): Dispatch {
-  const validators = new Map<OperationId, (input: unknown) => unknown>();
-  for (const [id, operation] of Object.entries(registry)) {
-    if (isOperationId(id)) validators.set(id, inputValidator(operation.input));
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const bindings = new Map<OperationId, Bound>();
+  for (const [id, operation] of Object.entries<Operation>(registry)) {
+    if (isOperationId(id)) bindings.set(id, bind(id, operation, deps.handlers));
   }
-
   return async (id, input, context) => {
-    const operation = registry[id];
-    requirePermission(context.subject, operation.permission);
-    const checked = validators.get(id)?.(input);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the registry ties each id to its handler's types; that tie is lost on a variable id
-    const handler = handlers[id] as (input: unknown, context: CallContext) => Promise<unknown>;
-
-    if (operation.kind === 'stream') {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of Handlers makes a stream's handler answer with one
-      const items = (await handler(checked, context)) as AsyncIterable<unknown>;
-      return shapeEach(operation.output, items);
+    const bound = bindings.get(id);
+    if (!bound) throw new AppError('ROUTE_NOT_FOUND', `There is no operation ${id}.`);
+    const { operation } = bound;
+    // Whoever sits on the host needs no limit of ours to spare it; who has shown nothing was counted by address.
+    if (context.subject.via === 'session' || context.subject.via === 'token') {
+      const left = deps.limit(context.subject, bound.cost);
+      context.onLimit?.('limit' in left ? left : await left);
     }
-    const run = async () => shape(operation.output, await handler(checked, context));
-    const key = context.idempotencyKey;
-    if (key === undefined || operation.kind !== 'mutation') return run();
-    return idempotency.once(
-      { subject: context.subject.id, key, operation: id, input: checked },
-      run,
+    const refusal = refusalOf(operation, context.subject);
+    if (refusal) {
+      await deps.audit.denied(audited(bound, input, context), refusal.code);
+      throw refusal;
+    }
+    const checked = bound.check(input);
+    if (operation.kind === 'mutation') return change(deps, bound, checked, context);
+    return read(deps, bound, checked, context);
+  };
+}
+
+function bind(id: OperationId, operation: Operation, handlers: Handlers): Bound {
+  const shape = outputShape(operation.output);
+  return {
+    id,
+    operation,
+    cost: operation.cost ?? DEFAULT_COST[operation.kind],
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every input of the registry is an object
+    check: inputValidator(operation.input) as Bound['check'],
+    shape,
+    shapeEach: streamShape(shape),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the registry ties each id to its handler's types; that tie is lost on a variable id
+    handler: handlers[id] as Bound['handler'],
+  };
+}
+
+async function read(
+  deps: DispatchDeps,
+  bound: Bound,
+  checked: Readonly<Record<string, unknown>>,
+  context: CallContext,
+): Promise<unknown> {
+  const { operation, shape, shapeEach, handler } = bound;
+  const handlerContext = { ...context, note: () => undefined };
+  const input = await orAudited(deps, bound, checked, context);
+  if (operation.kind === 'stream') {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of Handlers makes a stream's handler answer with one
+    return shapeEach((await handler(input, handlerContext)) as AsyncIterable<unknown>);
+  }
+  const run = async () => shape(await handler(input, handlerContext));
+  if (operation.cache === undefined) return run();
+  return deps.cached(operation.cache, `${bound.id} ${JSON.stringify(input)}`, run);
+}
+
+/** A query is in the log when it asks for what is not the caller's, and at no other time. */
+async function orAudited(
+  deps: DispatchDeps,
+  bound: Bound,
+  input: Readonly<Record<string, unknown>>,
+  context: CallContext,
+) {
+  try {
+    return await requireObject(deps.objects, bound.operation, context.subject, input);
+  } catch (error) {
+    if (codeOf(error) === 'PERMISSION_DENIED') {
+      await deps.audit.denied(audited(bound, input, context), 'PERMISSION_DENIED');
+    }
+    throw error;
+  }
+}
+
+async function change(
+  deps: DispatchDeps,
+  bound: Bound,
+  checked: Readonly<Record<string, unknown>>,
+  context: CallContext,
+): Promise<unknown> {
+  const { id, operation, shape, handler } = bound;
+  const run = async () => {
+    const call = audited(bound, checked, context);
+    const result = await deps.audit.change(
+      call,
+      async (note) => {
+        const input = await requireObject(deps.objects, operation, context.subject, checked);
+        return shape(await handler(input, { ...context, note }));
+      },
+      codeOf,
     );
+    deps.onChange(id);
+    return result;
+  };
+  const key = context.idempotencyKey;
+  // Without a subject there is nobody to whom a kept answer could belong.
+  if (key === undefined || operation.permission === 'public') return run();
+  const keyed = { subject: context.subject.id, key, operation: id, input: checked };
+  return deps.idempotency.once(keyed, run, operation.secrets ?? []);
+}
+
+function audited(bound: Bound, input: unknown, context: CallContext) {
+  const { subject, source, requestId } = context;
+  const { object, quiet = false } = bound.operation;
+  const fields = typeof input === 'object' && input !== null ? { ...input } : {};
+  return {
+    subject,
+    source,
+    requestId,
+    operation: bound.id,
+    quiet,
+    ...(object ? { object: { kind: object.kind, ref: refOf(object, fields) } } : {}),
   };
 }
 
@@ -89,66 +216,26 @@ export function isOperationId(id: string): id is OperationId {
   return Object.hasOwn(registry, id);
 }
 
-function requirePermission(subject: Subject, permission: Permission): void {
-  if (subject.permissions === 'all' || subject.permissions.has(permission)) return;
-  throw new AppError('PERMISSION_DENIED', `${subject.id} lacks the permission ${permission}.`, {
-    permission,
-  });
-}
-
-function inputValidator<S extends TSchema>(schema: S): (input: unknown) => Static<S> {
-  const validator = Compile(schema);
-  return (input) => {
-    const value: unknown = Value.Default(schema, structuredClone(input ?? {}));
-    if (validator.Check(value)) return value;
-    throw invalid(validator.Errors(value));
-  };
-}
-
-interface SchemaError {
-  readonly instancePath: string;
-  readonly keyword: string;
-  readonly message: string;
-}
-
-/** The deepest complaint is the one that names the field a person got wrong. */
-function invalid(errors: readonly SchemaError[]): AppError {
-  const real = errors.filter((error) => error.keyword !== 'boolean' && error.keyword !== 'anyOf');
-  const unknownFields = errors.filter((error) => error.keyword === 'boolean');
-  const unknown = unknownFields[0];
-  if (unknown) {
-    const field = fieldOf(unknown.instancePath);
-    return new AppError('INPUT_INVALID', `There is no field "${field}".`, { field });
+function refusalOf(operation: Operation, subject: Subject): AppError | undefined {
+  const { permission, id } = operation;
+  if (permission === 'public') return undefined;
+  if (subject.via === 'none') {
+    return new AppError('AUTH_REQUIRED', `${id} needs to know who calls.`);
   }
-  const first = real[0] ?? errors[0];
-  const field = fieldOf(first?.instancePath ?? '');
-  const what = first?.message ?? 'does not fit the contract';
-  return new AppError(
-    'INPUT_INVALID',
-    field === '' ? `The input ${what}.` : `"${field}" ${what}.`,
-    {
-      field,
-    },
-  );
+  if (!subject.permissions.has(permission)) {
+    const message = `${subject.name} lacks the permission ${permission}.`;
+    return new AppError('PERMISSION_DENIED', message, { permission });
+  }
+  if (operation.hostBound && subject.via !== 'socket') {
+    return new AppError(
+      'CAPABILITY_MISSING',
+      `${id} needs the drives and files of the daemon’s host: run it there, over its local socket.`,
+      { operation: id },
+    );
+  }
+  return undefined;
 }
 
-function fieldOf(instancePath: string): string {
-  return instancePath.slice(1, 201).replaceAll('/', '.');
-}
-
-/** Drops what the contract does not name, then makes sure that the rest is as it promises. */
-function shape(schema: TSchema, value: unknown): unknown {
-  const cleaned: unknown = Value.Clean(schema, plain(value));
-  if (Value.Check(schema, cleaned)) return cleaned;
-  const [first] = Value.Errors(schema, cleaned);
-  throw new TypeError(`Output breaks the contract at ${first?.instancePath}: ${first?.message}`);
-}
-
-async function* shapeEach(schema: TSchema, items: AsyncIterable<unknown>): AsyncIterable<unknown> {
-  for await (const item of items) yield shape(schema, item);
-}
-
-/** As it will be on the wire: dates are text, absent fields are absent. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value)) as unknown;
+function codeOf(error: unknown): string {
+  return error instanceof AppError ? error.code : 'INTERNAL';
 }

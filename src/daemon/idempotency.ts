@@ -12,10 +12,11 @@ export interface KeyedCall {
 export interface IdempotencyGate {
   /**
    * Runs the first call with this key and keeps its answer; the same call again gets that answer.
-   * A call that failed is forgotten, so that it can be repeated with the same key.
+   * A call that failed is forgotten, so that it can be repeated with the same key. Fields named in `secrets` are answered and
+   * not kept.
    * @throws {AppError} IDEMPOTENCY_MISMATCH (another input), IDEMPOTENCY_IN_PROGRESS (the first still runs).
    */
-  once(call: KeyedCall, run: () => Promise<unknown>): Promise<unknown>;
+  once(call: KeyedCall, run: () => Promise<unknown>, secrets: readonly string[]): Promise<unknown>;
 }
 
 /** What the gate keeps. Implemented by core/storage/postgres/idempotency.repository.ts. */
@@ -33,7 +34,7 @@ export interface IdempotencyStore {
 /** The gate over a store that is shared by all replicas. */
 export function createIdempotencyGate(store: IdempotencyStore): IdempotencyGate {
   return {
-    async once({ subject, key, operation, input }, run) {
+    async once({ subject, key, operation, input }, run, secrets) {
       const requestHash = createHash('sha256')
         .update(canonical([operation, input]))
         .digest();
@@ -41,7 +42,7 @@ export function createIdempotencyGate(store: IdempotencyStore): IdempotencyGate 
       if (claim.kind === 'done') return claim.response;
       try {
         const response = await run();
-        await store.complete({ subject, key }, response);
+        await store.complete({ subject, key }, without(response, secrets));
         return response;
       } catch (error) {
         await store.release({ subject, key });
@@ -49,6 +50,11 @@ export function createIdempotencyGate(store: IdempotencyStore): IdempotencyGate 
       }
     },
   };
+}
+
+function without(response: unknown, secrets: readonly string[]): unknown {
+  if (secrets.length === 0 || typeof response !== 'object' || response === null) return response;
+  return Object.fromEntries(Object.entries(response).filter(([name]) => !secrets.includes(name)));
 }
 
 /** JSON with sorted keys: the same input hashes alike whatever order its fields came in. */

@@ -33,6 +33,10 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     flags: {
       ...(values['log-level'] === undefined ? {} : { 'log.level': values['log-level'] }),
       ...(values['public-url'] === undefined ? {} : { publicUrl: values['public-url'] }),
+      ...(values.listen === undefined ? {} : { 'api.listen': values.listen }),
+      ...(values.tls === undefined ? {} : { 'api.tls': values.tls }),
+      ...(values['tls-cert'] === undefined ? {} : { 'api.tlsCert': values['tls-cert'] }),
+      ...(values['tls-key'] === undefined ? {} : { 'api.tlsKey': values['tls-key'] }),
     },
   };
 }
@@ -46,6 +50,10 @@ function parsed(argv: readonly string[]) {
         'state-dir': { type: 'string' },
         'log-level': { type: 'string' },
         'public-url': { type: 'string' },
+        listen: { type: 'string' },
+        tls: { type: 'string' },
+        'tls-cert': { type: 'string' },
+        'tls-key': { type: 'string' },
         'socket-group': { type: 'string' },
         foreground: { type: 'boolean', default: false },
         yes: { type: 'boolean', default: false },

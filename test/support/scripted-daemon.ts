@@ -113,6 +113,7 @@ export function nodeNamed(name: string, rest: Partial<Item<'nodes.get'>> = {}): 
   return {
     id: '018f6e2a-0000-7000-8000-000000000001',
     name,
+    owner: { id: '00000000-0000-4000-8000-000000000001', name: 'admin' },
     status: 'provisioned',
     statusSince: at,
     labels: {},

@@ -46,6 +46,7 @@ export const createMember = operation({
   summary: 'Add a member. Answers the invitation, this once; a retry with the same key has it not.',
   permission: 'members:write',
   http: ['POST', '/v1/members'],
+  object: { kind: 'member', field: 'name', isNew: true },
   httpStatus: 201,
   input: Input({
     name: MemberName,

@@ -40,7 +40,6 @@ export const getNode = operation({
   summary: 'One node, by id or name.',
   permission: 'nodes:read',
   http: ['GET', '/v1/nodes/:node'],
-  cache: 'node',
   input: Input({ node: Ref }),
   output: Node,
   errors: ['NODE_NOT_FOUND'],
@@ -165,6 +164,7 @@ export const createNode = operation({
   permission: 'nodes:write',
   http: ['POST', '/v1/nodes'],
   hostBound: true,
+  object: { kind: 'node', field: 'name', isNew: true },
   httpStatus: 202,
   input: Input(createFields),
   output: Type.Object({

@@ -36,6 +36,7 @@ export const refreshSession = operation({
     'Exchange a refresh token for new tokens. One that was used before ends its whole session.',
   permission: 'public',
   http: ['POST', '/v1/sessions/refresh'],
+  quiet: true,
   input: Input({ refreshToken: Secret }),
   output: SessionTokens,
   errors: ['SESSION_ENDED'],

@@ -32,6 +32,7 @@ export const createToken = operation({
     'Make a personal access token of one’s own. Its secret is answered this once; a retry with the same key has it not.',
   permission: 'tokens:write',
   http: ['POST', '/v1/tokens'],
+  object: { kind: 'token', field: 'name', isNew: true },
   httpStatus: 201,
   input: Input({
     name: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9][A-Za-z0-9._ -]*$' }),

@@ -21,5 +21,15 @@ export const Daemon = Type.Object({
   }),
   capabilities: Type.Array(Type.String(), { description: 'What this host can do, such as `usb`.' }),
   runningOperations: Type.Integer(),
+  caSha256: Type.String({ description: 'Fingerprint of the grid’s own authority, in hex.' }),
+  api: Type.Optional(
+    Type.Object({
+      url: Type.String(),
+      tls: Type.Union([Type.Literal('grid-ca'), Type.Literal('certificate'), Type.Literal('off')]),
+      fingerprint: Type.Optional(
+        Type.String({ description: 'SHA-256, in hex, of what `context add` pins.' }),
+      ),
+    }),
+  ),
 });
 export type Daemon = Static<typeof Daemon>;

@@ -26,6 +26,66 @@ export const settings = {
     default: undefined,
     summary: 'Address under which nodes reach this daemon; written on sticks.',
   }),
+  'api.listen': setting(
+    Type.String({ maxLength: 255, pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\s]+):[0-9]{1,5}$' }),
+    {
+      env: 'SYNTROPY_LISTEN',
+      default: undefined,
+      summary:
+        'Address and port of the API for members elsewhere, such as 0.0.0.0:8080. Unset: none.',
+    },
+  ),
+  'api.tls': setting(Type.Union([Type.Literal('on'), Type.Literal('off')]), {
+    env: 'SYNTROPY_TLS',
+    default: 'on',
+    summary: 'Whether that API speaks TLS; `off` only behind something that does.',
+  }),
+  'api.tlsCert': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'SYNTROPY_TLS_CERT',
+    default: undefined,
+    summary: 'Certificate chain in PEM. Unset: one of the grid’s own authority.',
+  }),
+  'api.tlsKey': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'SYNTROPY_TLS_KEY',
+    default: undefined,
+    summary: 'Private key of that certificate, in PEM.',
+  }),
+  'api.allowedHosts': setting(Type.String({ maxLength: 4096 }), {
+    env: 'SYNTROPY_ALLOWED_HOSTS',
+    default: '',
+    summary: 'Further host names that requests may be for, comma separated.',
+  }),
+  'api.corsOrigins': setting(Type.String({ maxLength: 4096 }), {
+    env: 'SYNTROPY_CORS_ORIGINS',
+    default: '',
+    summary:
+      'Origins of browsers that may call, such as https://grid.example.org, comma separated.',
+  }),
+  'api.trustedProxies': setting(Type.String({ maxLength: 4096 }), {
+    env: 'SYNTROPY_TRUSTED_PROXIES',
+    default: '',
+    summary: 'Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated.',
+  }),
+  'limits.perAddressPerMinute': setting(Type.Integer({ minimum: 1, maximum: 10_000_000 }), {
+    env: 'SYNTROPY_LIMIT_PER_ADDRESS',
+    default: 1_200,
+    summary: 'How many requests a minute an address may send before it has said who it is.',
+  }),
+  'limits.perSubjectPerMinute': setting(Type.Integer({ minimum: 1, maximum: 10_000_000 }), {
+    env: 'SYNTROPY_LIMIT_PER_SUBJECT',
+    default: 3_000,
+    summary: 'How much a caller may ask a minute: a reading call weighs 1, a changing one 5.',
+  }),
+  'audit.maxAgeDays': setting(Type.Integer({ minimum: 1, maximum: 36_500 }), {
+    env: 'SYNTROPY_AUDIT_MAX_AGE_DAYS',
+    default: 365,
+    summary: 'How many days the audit log is kept.',
+  }),
+  'auth.keyRotationDays': setting(Type.Integer({ minimum: 1, maximum: 3650 }), {
+    env: 'SYNTROPY_KEY_ROTATION_DAYS',
+    default: 90,
+    summary: 'After how many days access tokens are signed with a new key.',
+  }),
   'log.level': setting(
     Type.Union([
       Type.Literal('trace'),

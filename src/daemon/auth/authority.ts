@@ -2,15 +2,23 @@
 import 'reflect-metadata';
 
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
+  X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { randomBytes, webcrypto } from 'node:crypto';
 
 const CA_YEARS = 20;
+/** Made anew at every start; a listener that runs for longer renews it. */
+const SERVER_DAYS = 90;
+const HOUR_MS = 3600_000;
 const YEAR_MS = 365.25 * 24 * 3600 * 1000;
 
 export interface NewKey {
@@ -62,6 +70,57 @@ export async function makeTokenKey(): Promise<NewKey> {
     algorithm: 'RS256',
     publicPem: pem('PUBLIC KEY', spki),
     privateDer: await exportPrivate(keys.privateKey),
+  };
+}
+
+/** A certificate for a listener and its private key, both in PEM. */
+export interface ServerCertificate {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+/**
+ * Issues a server certificate under the authority: ECDSA P-256, with the names and addresses that clients may use.
+ * It begins an hour ago, for clients whose clocks are late.
+ */
+export async function issueServerCertificate(
+  authority: { readonly publicPem: string; readonly privateDer: Buffer },
+  names: readonly { readonly type: 'dns' | 'ip'; readonly value: string }[],
+  now: Date,
+): Promise<ServerCertificate> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const signingKey = await webcrypto.subtle.importKey(
+    'pkcs8',
+    authority.privateDer,
+    algorithm,
+    false,
+    ['sign'],
+  );
+  const issuer = new X509Certificate(authority.publicPem);
+  const certificate = await X509CertificateGenerator.create(
+    {
+      serialNumber: randomBytes(16).toString('hex'),
+      subject: 'CN=Syntropy daemon',
+      issuer: issuer.subject,
+      notBefore: new Date(now.getTime() - HOUR_MS),
+      notAfter: new Date(now.getTime() + SERVER_DAYS * 24 * HOUR_MS),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey,
+      extensions: [
+        new BasicConstraintsExtension(false, undefined, true),
+        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+        new SubjectAlternativeNameExtension([...names]),
+        await AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  );
+  return {
+    certificatePem: certificate.toString('pem'),
+    privateKeyPem: pem('PRIVATE KEY', await exportPrivate(keys.privateKey)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { KeyRepository, StoredKey } from '../../core/storage/postgres/key.repository.js';
+import type { NewKey } from './authority.js';
 
 /** The keys that every replica of a grid shares. Made on first start. */
 export interface GridKeys {
@@ -11,10 +12,13 @@ export interface GridKeys {
 export async function ensureGridKeys(keys: KeyRepository, now: Date): Promise<GridKeys> {
   return {
     ca: await keys.ensure('ca', async () => (await authority()).makeAuthority(now)),
-    tokenSigning: await keys.ensure('token-signing', async () =>
-      (await authority()).makeTokenKey(),
-    ),
+    tokenSigning: await keys.ensure('token-signing', makeTokenKey),
   };
+}
+
+/** A new key to sign tokens with. */
+export async function makeTokenKey(): Promise<NewKey> {
+  return (await authority()).makeTokenKey();
 }
 
 /** Loaded only when a key is made: certificates are a heavy library, and keys are made once. */

@@ -20,6 +20,8 @@ export interface EventFilter {
   /** Exact, or a prefix ending in `*`. */
   readonly type?: string;
   readonly object?: string;
+  /** Who reads: events that concern another member are not for them. Absent, every event is. */
+  readonly memberId?: string;
 }
 
 /** Hands events to those who follow them. Reads the table, so that any replica serves any cursor. */
@@ -125,7 +127,10 @@ export class EventHub {
   }
 }
 
-function matches(event: Event, { type, object }: EventFilter): boolean {
+function matches(event: Event, { type, object, memberId }: EventFilter): boolean {
+  if (memberId !== undefined && event.memberId !== undefined && event.memberId !== memberId) {
+    return false;
+  }
   if (object !== undefined && event.object.id !== object) return false;
   if (type === undefined) return true;
   return type.endsWith('*') ? event.type.startsWith(type.slice(0, -1)) : event.type === type;

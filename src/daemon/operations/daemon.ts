@@ -4,6 +4,7 @@ import type { StatePaths } from '../../core/config/state-paths.js';
 import type { BackupSummary } from '../../core/storage/postgres/backup/create.js';
 import type { OpenDatabase } from '../../core/storage/postgres/database.js';
 import type { Handlers } from '../dispatch.js';
+import type { ApiFacts } from '../transports/api-listener.js';
 
 import { API_VERSION } from '../../contract/registry.js';
 import { version } from '../version.js';
@@ -16,6 +17,9 @@ export interface DaemonFacts {
   readonly database: Pick<OpenDatabase, 'kind' | 'version' | 'location'>;
   readonly schemaVersion: number;
   readonly runningOperations: number;
+  /** Absent when it listens on its local socket only. */
+  readonly api: ApiFacts | undefined;
+  readonly caSha256: string;
 }
 
 export type BackupDaemon = (
@@ -63,5 +67,7 @@ export function describeDaemon(facts: DaemonFacts) {
     },
     capabilities: process.platform === 'linux' ? ['usb', 'image'] : ['image'],
     runningOperations: facts.runningOperations,
+    caSha256: facts.caSha256,
+    ...(facts.api ? { api: facts.api } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { Handlers } from '../dispatch.js';
+import type { Subject } from '../subject.js';
 import type { EventFilter, EventHub } from '../events/event-hub.js';
 
 const DEFAULT_LIMIT = 100;
@@ -6,10 +7,10 @@ const DEFAULT_LIMIT = 100;
 /** Events: read a page, or follow. */
 export function eventHandlers(hub: EventHub): Pick<Handlers, 'events.list' | 'events.follow'> {
   return {
-    'events.list': ({ after, limit = DEFAULT_LIMIT, ...filter }) =>
-      hub.list(cursorOf(after), filterOf(filter), limit),
-    'events.follow': ({ after, ...filter }, { signal }) =>
-      hub.follow(cursorOf(after), filterOf(filter), signal),
+    'events.list': ({ after, limit = DEFAULT_LIMIT, ...filter }, { subject }) =>
+      hub.list(cursorOf(after), filterOf(filter, subject), limit),
+    'events.follow': ({ after, ...filter }, { signal, subject }) =>
+      hub.follow(cursorOf(after), filterOf(filter, subject), signal),
   };
 }
 
@@ -17,9 +18,13 @@ function cursorOf(after: string | undefined): bigint | undefined {
   return after === undefined ? undefined : BigInt(after);
 }
 
-function filterOf({ type, object }: { type?: string; object?: string }): EventFilter {
+function filterOf(
+  { type, object }: { type?: string; object?: string },
+  subject: Subject,
+): EventFilter {
   return {
     ...(type === undefined ? {} : { type }),
     ...(object === undefined ? {} : { object }),
+    ...(subject.permissions.has('events:any') ? {} : { memberId: subject.id }),
   };
 }

@@ -33,8 +33,8 @@ export function nodeHandlers(
       };
     },
     'nodes.get': ({ node }) => nodes.get(node),
-    'nodes.plan': async (input) => {
-      const { stick, daemonUrl, ...plan } = await nodes.plan(createRequest(input));
+    'nodes.plan': async (input, { subject }) => {
+      const { stick, daemonUrl, ...plan } = await nodes.plan(createRequest(input), subject);
       return {
         name: plan.name,
         action: plan.action,
@@ -46,12 +46,13 @@ export function nodeHandlers(
         ...(stick.target.kind === 'file' ? { output: stick.target.path } : {}),
       };
     },
-    'nodes.create': async (input, { subject }) => {
-      const { node, operation, warnings } = await nodes.create(createRequest(input), subject.id);
+    'nodes.create': async (input, { subject, note }) => {
+      const { node, operation, warnings } = await nodes.create(createRequest(input), subject);
+      note({ object: { kind: 'node', ref: node.id } });
       return { node, operation: showOperation(operation), warnings };
     },
     'nodes.update': ({ node, ...change }) => nodes.update(node, change),
-    'nodes.delete': ({ node }) => nodes.delete(node),
+    'nodes.delete': ({ node, ifVersion }) => nodes.delete(node, ifVersion),
   };
 }
 
@@ -59,6 +60,7 @@ function createRequest(input: OperationInput<'nodes.create'>): CreateNodeRequest
   const { target } = input;
   return {
     name: input.name,
+    ...(input.owner === undefined ? {} : { owner: input.owner }),
     stick: {
       target:
         'output' in target

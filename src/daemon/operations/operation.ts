@@ -13,6 +13,8 @@ export interface OperationStore {
   list(filter: {
     status?: OperationRecord['status'];
     node?: string;
+    /** Only those of this member. */
+    memberId?: string;
     /** `<created at>|<id>` of the last row of the page before. */
     after?: string;
     limit: number;
@@ -25,7 +27,8 @@ export interface OperationStore {
 /** Operations: long work, seen and cancelled. */
 export function operationHandlers(deps: {
   readonly store: OperationStore;
-  readonly runner: OperationRunner;
+  /** Stops it if it runs here; where it runs elsewhere, that daemon is told by the event. */
+  readonly runner: Pick<OperationRunner, 'cancel'>;
   readonly now: () => Date;
 }): Pick<Handlers, 'operations.list' | 'operations.get' | 'operations.cancel'> {
   const get = async (id: string): Promise<OperationRecord> => {
@@ -34,10 +37,11 @@ export function operationHandlers(deps: {
     throw new AppError('OPERATION_NOT_FOUND', `There is no operation ${id}.`, { operation: id });
   };
   return {
-    'operations.list': async ({ status, node, cursor, limit = DEFAULT_LIMIT }) => {
+    'operations.list': async ({ status, node, cursor, limit = DEFAULT_LIMIT }, { subject }) => {
       const page = await deps.store.list({
         ...(status === undefined ? {} : { status }),
         ...(node === undefined ? {} : { node }),
+        ...(subject.permissions.has('operations:any') ? {} : { memberId: subject.id }),
         ...(cursor === undefined ? {} : { after: decodeCursor(cursor) }),
         limit: limit + 1,
       });

@@ -52,7 +52,7 @@ function answers(): Answers {
       id: '018f6e2a-0000-7000-8000-0000000000dd',
       pid: 4242,
       version: '0.1.0',
-      apiVersion: '1.0',
+      apiVersion: '1.1',
       host: 'attic',
       startedAt: AT,
       uptimeSeconds: 61,
@@ -62,6 +62,8 @@ function answers(): Answers {
       database: { kind: 'embedded', version: '18.4', location: '/srv/pg', schemaVersion: 1 },
       capabilities: ['usb', 'image'],
       runningOperations: 0,
+      caSha256: 'ab'.repeat(32),
+      api: { url: 'https://attic:8080', tls: 'grid-ca', fingerprint: 'ab'.repeat(32) },
     }),
     'daemon.backup': () => ({ path: '/srv/b', sizeBytes: 1234, rows: 56, schemaVersion: 1 }),
   };

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
+import { DaemonRepository } from '../../../src/core/storage/postgres/daemon.repository.js';
 import { EventRepository } from '../../../src/core/storage/postgres/event.repository.js';
 import { IdempotencyRepository } from '../../../src/core/storage/postgres/idempotency.repository.js';
 import { KeyRepository } from '../../../src/core/storage/postgres/key.repository.js';
-import { freshDatabase, testDatabases } from '../../support/postgres.js';
+import { freshDatabase, type TestDatabase, testDatabases } from '../../support/postgres.js';
 
 const append = `select append_event('t', 'node', 'n', '{}') as cursor`;
 
@@ -80,7 +81,7 @@ describe.each(testDatabases())('idempotency keys on %s', (server) => {
 
   it('are claimed by one of twenty callers', async () => {
     await using database = await freshDatabase(server);
-    const keys = new IdempotencyRepository(database.db);
+    const keys = await keysOfLivingDaemon(database);
 
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => keys.claim(claim)));
 
@@ -92,7 +93,7 @@ describe.each(testDatabases())('idempotency keys on %s', (server) => {
 
   it('give the first answer again, and refuse another request', async () => {
     await using database = await freshDatabase(server);
-    const keys = new IdempotencyRepository(database.db);
+    const keys = await keysOfLivingDaemon(database);
     await keys.claim(claim);
     await keys.complete(claim, { node: 'node-01' });
 
@@ -105,18 +106,21 @@ describe.each(testDatabases())('idempotency keys on %s', (server) => {
 
   it('are free again after a failure, when abandoned and when expired, and not before', async () => {
     await using database = await freshDatabase(server);
-    const keys = new IdempotencyRepository(database.db);
+    const keys = await keysOfLivingDaemon(database);
     await keys.claim(claim);
     await keys.release(claim);
     expect(await keys.claim(claim)).toEqual({ kind: 'claimed' });
 
     await database.pool.query(
-      `update idempotency_keys set created_at = now() - interval '9 minutes'`,
+      `update idempotency_keys set created_at = now() - interval '59 minutes'`,
     );
     await expect(keys.claim(claim)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_PROGRESS' });
     await database.pool.query(
-      `update idempotency_keys set created_at = now() - interval '11 minutes'`,
+      `update idempotency_keys set created_at = now() - interval '61 minutes'`,
     );
+    expect(await keys.claim(claim)).toEqual({ kind: 'claimed' });
+
+    await database.pool.query(`update daemons set heartbeat_at = now() - interval '31 seconds'`);
     expect(await keys.claim(claim)).toEqual({ kind: 'claimed' });
 
     await keys.complete(claim, 'kept');
@@ -127,6 +131,14 @@ describe.each(testDatabases())('idempotency keys on %s', (server) => {
     expect(await keys.claim(claim)).toEqual({ kind: 'claimed' });
   });
 });
+
+/** The store of a daemon that has just said that it lives. */
+async function keysOfLivingDaemon({ db }: TestDatabase): Promise<IdempotencyRepository> {
+  const id = randomUUID();
+  const startedAt = new Date();
+  await new DaemonRepository(db).register({ id, host: 'here', pid: 1, startedAt });
+  return new IdempotencyRepository(db, id);
+}
 
 // Goal: every replica of a grid has the same keys, and none can be read without the master key.
 describe('keys', () => {

@@ -63,8 +63,8 @@ export interface TokenIssuer {
 
 /** Slows down whoever guesses. */
 export interface LoginThrottle {
-  /** @throws {AppError} RATE_LIMITED. */
-  require(name: string, source: string): Promise<void>;
-  /** Counts one against both. */
-  failed(name: string, source: string): Promise<void>;
+  /** Counts an attempt against both, before it is made, so that many at once are no way around. @throws {AppError} RATE_LIMITED. */
+  attempt(name: string, source: string): Promise<void>;
+  /** Gives it back. */
+  succeeded(name: string, source: string): Promise<void>;
 }

@@ -65,17 +65,13 @@ export class SessionService {
         field: 'member',
       });
     }
-    await throttle.require(who, request.source);
-    try {
-      return request.invitation === undefined
+    await throttle.attempt(who, request.source);
+    const tokens =
+      request.invitation === undefined
         ? await this.#byPassword(who, request)
         : await this.#byInvitation(request.invitation, request);
-    } catch (error) {
-      if (error instanceof AppError && REFUSALS.includes(error.code)) {
-        await throttle.failed(who, request.source);
-      }
-      throw error;
-    }
+    await throttle.succeeded(who, request.source);
+    return tokens;
   }
 
   /** @throws {AppError} SESSION_ENDED. */
@@ -158,5 +154,3 @@ export class SessionService {
     return { ...issued, refreshToken, refreshExpiresAt, member };
   }
 }
-
-const REFUSALS: readonly string[] = ['LOGIN_FAILED', 'INVITATION_INVALID'];

@@ -58,6 +58,13 @@ export class EventRepository {
     return BigInt(rows[0]?.cursor ?? 0);
   }
 
+  /** Cursor of the newest event of a topic, which is the noun of its type; 0 before the first. */
+  async topicCursor(topic: string): Promise<bigint> {
+    const { rows } = await sql<{ cursor: string }>`
+      select cursor from event_topics where topic = ${topic}`.execute(this.#db);
+    return BigInt(rows[0]?.cursor ?? 0);
+  }
+
   async prunedCursor(): Promise<bigint> {
     const { rows } = await sql<{ cursor: string }>`select cursor from events_pruned`.execute(
       this.#db,

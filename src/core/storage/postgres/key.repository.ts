@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { appendEvent } from './event.repository.js';
 
 /** What a key is for. */
 export type KeyPurpose = 'ca' | 'token-signing';
@@ -19,12 +20,19 @@ export interface StoredKey {
   readonly publicPem: string;
 }
 
+export interface PrivateKey extends StoredKey {
+  /** PKCS #8 in DER. */
+  readonly privateDer: Buffer;
+  readonly createdAt: Date;
+}
+
 interface KeyRow {
   readonly id: string;
   readonly purpose: KeyPurpose;
   readonly algorithm: string;
   readonly public_pem: string;
   readonly encrypted_private: Buffer;
+  readonly created_at: Date;
 }
 
 const NONCE_BYTES = 12;
@@ -56,16 +64,53 @@ export class KeyRepository {
         this.#decrypt(row);
         return toKey(row);
       }
-      const made = await make();
-      const id = randomUUID();
-      const { rows: inserted } = await sql<KeyRow>`
-        insert into keys (id, purpose, algorithm, public_pem, encrypted_private)
-        values (${id}, ${purpose}, ${made.algorithm}, ${made.publicPem}, ${this.#encrypt(id, purpose, made.privateDer)})
-        returning *`.execute(tx);
-      const stored = inserted[0];
-      if (!stored) throw new TypeError('An insert with returning gave no row.');
-      return toKey(stored);
+      return this.#insert(tx, purpose, await make());
     });
+  }
+
+  /**
+   * Keys of a purpose that are in use or were retired after this instant, newest first, with their private halves.
+   * @throws {AppError} CONFIG_INVALID, as `ensure`.
+   */
+  async usable(purpose: KeyPurpose, retiredAfter: Date): Promise<readonly PrivateKey[]> {
+    const { rows } = await sql<KeyRow>`
+      select * from keys where purpose = ${purpose} and (retired_at is null or retired_at > ${retiredAfter})
+      order by retired_at desc nulls first, created_at desc`.execute(this.#db);
+    return rows.map((row) => ({
+      ...toKey(row),
+      privateDer: this.#decrypt(row),
+      createdAt: row.created_at,
+    }));
+  }
+
+  /** Retires the key in use and makes the next one, in one transaction. */
+  async rotate(purpose: KeyPurpose, make: () => Promise<NewKey>, now: Date): Promise<StoredKey> {
+    const made = await make();
+    return this.#db.transaction().execute(async (tx) => {
+      await sql`select pg_advisory_xact_lock(7310584391)`.execute(tx);
+      await sql`update keys set retired_at = ${now} where purpose = ${purpose} and retired_at is null`.execute(
+        tx,
+      );
+      const stored = await this.#insert(tx, purpose, made);
+      await appendEvent(tx, {
+        type: 'key.rotated',
+        object: { kind: 'key', id: stored.id },
+        payload: { purpose },
+      });
+      return stored;
+    });
+  }
+
+  async #insert(tx: Kysely<unknown>, purpose: KeyPurpose, made: NewKey): Promise<StoredKey> {
+    const id = randomUUID();
+    const { rows } = await sql<KeyRow>`
+      insert into keys (id, purpose, algorithm, public_pem, encrypted_private, created_at)
+      values (${id}, ${purpose}, ${made.algorithm}, ${made.publicPem}, ${this.#encrypt(id, purpose, made.privateDer)},
+              clock_timestamp())
+      returning *`.execute(tx);
+    const [stored] = rows;
+    if (!stored) throw new TypeError('An insert with returning gave no row.');
+    return toKey(stored);
   }
 
   #encrypt(id: string, purpose: KeyPurpose, secret: Buffer): Buffer {

@@ -6,12 +6,13 @@ const LAST_RETRY_MS = 10_000;
 
 /**
  * Listens on one channel for as long as the process lives, on a connection of its own, and connects again when that breaks.
- * Notifications may be lost meanwhile: `onNotify` is also called after each connect, and readers poll besides.
+ * Notifications may be lost meanwhile: `onNotify` is also called, without a payload, after each connect, and
+ * readers poll besides.
  */
 export function listen(
   connection: pg.ClientConfig,
   channel: string,
-  onNotify: () => void,
+  onNotify: (payload: string | undefined) => void,
 ): { close(): Promise<void> } {
   let client: pg.Client | undefined;
   let closed = false;
@@ -38,14 +39,14 @@ export function listen(
     });
     next.on('error', reconnect);
     next.on('end', reconnect);
-    next.on('notification', onNotify);
+    next.on('notification', ({ payload }) => onNotify(payload));
     try {
       await next.connect();
       await next.query(`listen ${pg.escapeIdentifier(channel)}`);
       if (closed) return await next.end();
       client = next;
       retryMs = FIRST_RETRY_MS;
-      onNotify();
+      onNotify(undefined);
     } catch {
       await next.end().catch(() => undefined);
       reconnect();

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 import type { OperationRecord, OperationStatus } from '../../types/models/operation.js';
 
+import { appendEvent } from './event.repository.js';
 import { type OperationRow, toOperation } from './operation.rows.js';
 import { splitPosition } from './page-position.js';
 
@@ -48,10 +49,30 @@ export class OperationRepository {
 
   /** Notes the wish; whoever runs the operation obeys it. Undefined when it has ended or does not exist. */
   async requestCancel(id: string, now: Date): Promise<OperationRecord | undefined> {
-    const { rows } = await sql<OperationRow>`
-      update operations set cancel_requested_at = coalesce(cancel_requested_at, ${now}), updated_at = ${now}
-      where id = ${id} and ended_at is null
-      returning *`.execute(this.#db);
-    return rows[0] && toOperation(rows[0]);
+    return this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<OperationRow>`
+        update operations set cancel_requested_at = coalesce(cancel_requested_at, ${now}), updated_at = ${now}
+        where id = ${id} and ended_at is null
+        returning *`.execute(tx);
+      const [row] = rows;
+      if (!row) return undefined;
+      await appendEvent(tx, {
+        type: 'operation.cancel-requested',
+        object: { kind: 'operation', id },
+        payload: {},
+        memberId: row.member_id,
+      });
+      return toOperation(row);
+    });
+  }
+
+  /** Those that a daemon runs and was asked to stop. */
+  async toCancel(daemonId: string): Promise<readonly string[]> {
+    const { rows } = await sql<{ id: string }>`
+      select id from operations
+      where ended_at is null and daemon_id = ${daemonId} and cancel_requested_at is not null`.execute(
+      this.#db,
+    );
+    return rows.map(({ id }) => id);
   }
 }

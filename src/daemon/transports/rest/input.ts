@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import type { Operation } from '../../../contract/operation.js';
 
@@ -8,6 +8,7 @@ interface Parts {
   readonly query: Readonly<Record<string, unknown>>;
   readonly params: Readonly<Record<string, unknown>>;
   readonly body: unknown;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /**
@@ -24,7 +25,29 @@ export function inputOf(operation: Operation, parts: Parts): Record<string, unkn
     }
     input[name] = typeof value === 'string' ? coerced(properties[name], value) : value;
   }
-  return input;
+  return { ...input, ...fromHeaders(operation, parts.headers) };
+}
+
+/**
+ * What HTTP says in headers. A browser that reconnects resumes by Last-Event-ID, which wins over the query of its first request;
+ * If-Match is the version that the caller has seen (RFC 9110 §13.1.1).
+ */
+function fromHeaders(
+  operation: Operation,
+  headers: IncomingHttpHeaders,
+): Readonly<Record<string, unknown>> {
+  const { properties } = operation.input;
+  const last = headers['last-event-id'];
+  if (operation.kind === 'stream' && 'after' in properties && typeof last === 'string') {
+    return { after: last };
+  }
+  const match = headers['if-match'];
+  if (match === undefined || match === '*' || !('ifVersion' in properties)) return {};
+  const version = /^"(\d{1,15})"$/.exec(match)?.[1];
+  if (version !== undefined) return { ifVersion: Number(version) };
+  throw new AppError('INPUT_INVALID', 'If-Match must be an ETag that this daemon gave.', {
+    field: 'If-Match',
+  });
 }
 
 function bodyOf(operation: Operation, body: unknown): Record<string, unknown> {

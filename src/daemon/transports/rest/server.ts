@@ -1,52 +1,74 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+} from 'fastify';
 
 import Fastify, { LogController } from 'fastify';
 import { randomUUID } from 'node:crypto';
 
 import type { Operation } from '../../../contract/operation.js';
 import type { OperationId } from '../../../contract/registry.js';
-import type { CallContext, Dispatch, Subject } from '../../dispatch.js';
+import type { CallContext, Dispatch, LimitWindow } from '../../dispatch.js';
+import type { Subject } from '../../subject.js';
 
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
+import { anonymous } from '../../subject.js';
+import { sendOutput, sendProblem, tellLimit } from './answer.js';
+import { addressOf, type Entrance } from './entrance.js';
 import { idempotencyKeyOf, inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
-import { toProblem } from './problem.js';
 import { sendEvents } from './sse.js';
 
 const BODY_LIMIT_BYTES = 1 << 20;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For receiving a request; answering may take as long as the operation does. Fastify's own default is none. */
 const REQUEST_TIMEOUT_MS = 30_000;
-const MAX_CONNECTIONS = 256;
-/** What our own clients send: no name of a host that a browser could be led to. */
-export const LOCAL_HOST = 'syntropy';
+const KEEP_ALIVE_TIMEOUT_MS = 15_000;
+/** For a browser that asks before it calls; it may remember the answer for so long. */
+const PREFLIGHT_SECONDS = 600;
 
 export interface RestOptions {
   readonly dispatch: Dispatch;
-  /** Whoever can open the local socket. */
-  readonly localSubject: Subject;
+  readonly entrance: Entrance;
   readonly log: FastifyBaseLogger;
+  /** `socket` when everyone comes from there; otherwise the caller's address is told. */
+  readonly source: 'socket' | 'address';
+  /** Takes one from what this address may ask before it has said who it is. @throws {AppError} RATE_LIMITED. */
+  readonly limitAddress?: (address: string) => LimitWindow | Promise<LimitWindow>;
+  /** TLS and the like. */
+  readonly server?: Pick<FastifyServerOptions, 'trustProxy'> & { readonly https?: object };
+  readonly maxConnections: number;
 }
 
-/**
- * REST over the local socket, one route for each operation of the registry and `GET /v1/openapi.json`.
- * Browsers are kept out: a request with Origin or Referer, or for another Host, is refused, as tailscaled does.
- */
+/** REST, one route for each operation of the registry, `GET /v1/openapi.json` and the key set where others look for it. */
 export function createRestServer(options: RestOptions): FastifyInstance {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // How often Node looks for requests that take too long; its own 30 s would double the time above.
+    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  };
+  const { https, ...rest } = options.server ?? {};
   const app = Fastify({
     loggerInstance: options.log,
     // One line a request is enough: ours, when it has been answered.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    ...(https ? { https: { ...limits, ...https } } : { http: limits }),
+    ...rest,
     routerOptions: { maxParamLength: 255 },
     genReqId: () => randomUUID(),
     return503OnClosing: true,
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
+  app.server.maxConnections = options.maxConnections;
   // Only JSON is understood, and an empty body is no body.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -54,10 +76,40 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     { parseAs: 'string' },
     async (_: unknown, body: unknown) => parseJson(String(body)),
   );
+  app.decorateRequest('subject', null);
+  addHooks(app, options);
+  app.setNotFoundHandler((request) => {
+    throw new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`);
+  });
+  app.setErrorHandler(sendProblem);
 
+  app.get('/v1/openapi.json', async () => openApiDocument());
+  app.get('/.well-known/jwks.json', async (request, reply) =>
+    options.dispatch('keys.list', {}, contextOf(request, reply, options)),
+  );
+  for (const [id, operation] of Object.entries<Operation>(registry)) {
+    if (isOperationId(id)) route(app, id, operation, options);
+  }
+  return app;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null until it has been found out. */
+    subject: Subject | null;
+  }
+}
+
+/** Before a body is read: from where, through which door, who. After the answer: one line. */
+function addHooks(app: FastifyInstance, options: RestOptions): void {
+  const { entrance, limitAddress } = options;
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'syntropy-api': API_VERSION, 'x-request-id': request.id });
-    refuseBrowsers(request);
+    if (limitAddress) tellLimit(reply, await limitAddress(addressOf(request.ip)));
+    entrance.admit(request.raw);
+    allowOrigin(entrance, request, reply);
+    if (request.method === 'OPTIONS') return answerPreflight(entrance, request, reply);
+    request.subject = await entrance.identify(request.raw);
   });
   app.addHook('onResponse', async (request, reply) => {
     request.log.info(
@@ -66,20 +118,35 @@ export function createRestServer(options: RestOptions): FastifyInstance {
         route: request.routeOptions.url,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime),
+        member: request.subject?.name,
       },
       'request',
     );
   });
-  app.setNotFoundHandler((request) => {
-    throw new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`);
-  });
-  app.setErrorHandler((error, request, reply) => sendProblem(asAppError(error), request, reply));
+}
 
-  app.get('/v1/openapi.json', async () => openApiDocument());
-  for (const [id, operation] of Object.entries<Operation>(registry)) {
-    if (isOperationId(id)) route(app, id, operation, options);
-  }
-  return app;
+function allowOrigin(entrance: Entrance, request: FastifyRequest, reply: FastifyReply): void {
+  const origin = entrance.allowedOrigin(request.raw);
+  if (origin === undefined) return;
+  reply.headers({
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers':
+      'etag, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, syntropy-api, x-request-id',
+    vary: 'origin',
+  });
+}
+
+function answerPreflight(entrance: Entrance, request: FastifyRequest, reply: FastifyReply) {
+  if (entrance.allowedOrigin(request.raw) === undefined) return;
+  return reply
+    .headers({
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+      'access-control-allow-headers':
+        'authorization, content-type, idempotency-key, if-match, last-event-id, syntropy-api',
+      'access-control-max-age': PREFLIGHT_SECONDS,
+    })
+    .code(204)
+    .send();
 }
 
 function route(app: FastifyInstance, id: OperationId, operation: Operation, options: RestOptions) {
@@ -88,17 +155,17 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
     method,
     url,
     handler: async (request, reply) => {
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const context: CallContext = {
-        subject: options.localSubject,
-        requestId: request.id,
-        signal: gone.signal,
-        ...keyOf(request),
-      };
-      const input = withLastEventId(request, operation, partsOf(request, operation));
+      const context = contextOf(request, reply, options);
+      const input = inputOf(operation, {
+        query: { ...asRecord(request.query) },
+        params: { ...asRecord(request.params) },
+        body: request.body,
+        headers: request.headers,
+      });
       const output = await options.dispatch(id, input, context);
-      if (!isAsyncIterable(output)) return reply.code(operation.httpStatus ?? 200).send(output);
+      if (!isAsyncIterable(output)) {
+        return sendOutput(request, reply, operation.httpStatus ?? 200, output);
+      }
       reply.hijack();
       await sendEvents(reply.raw, output, {
         'syntropy-api': API_VERSION,
@@ -109,53 +176,22 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
   });
 }
 
-function keyOf(request: FastifyRequest): { idempotencyKey?: string } {
-  const idempotencyKey = idempotencyKeyOf(request.raw);
-  return idempotencyKey === undefined ? {} : { idempotencyKey };
-}
-
-function partsOf(request: FastifyRequest, operation: Operation): Record<string, unknown> {
-  const { query, params, body } = request;
-  return inputOf(operation, {
-    query: { ...asRecord(query) },
-    params: { ...asRecord(params) },
-    body,
-  });
-}
-
-/** A browser-style reconnect resumes by header; it wins over the query of the first request. */
-function withLastEventId(
+function contextOf(
   request: FastifyRequest,
-  operation: Operation,
-  input: Record<string, unknown>,
-): Record<string, unknown> {
-  const last = request.headers['last-event-id'];
-  return operation.kind === 'stream' && typeof last === 'string'
-    ? { ...input, after: last }
-    : input;
-}
-
-function refuseBrowsers(request: FastifyRequest): void {
-  const { origin, referer, host } = request.headers;
-  if (origin === undefined && referer === undefined && host === LOCAL_HOST) return;
-  throw new AppError('ORIGIN_REFUSED', 'This socket serves no browser and no other host name.');
-}
-
-function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const problem = toProblem(error, request.id);
-  if (problem.status >= 500 && problem.code === 'INTERNAL')
-    request.log.error({ err: error }, 'bug');
-  else request.log.info({ code: problem.code, details: problem.details }, problem.detail);
-  return reply.code(problem.status).type('application/problem+json').send(problem);
-}
-
-/** Fastify's own refusals (too large, not JSON, wrong media type) are the caller's, not bugs. */
-function asAppError(error: unknown): unknown {
-  if (error instanceof AppError || !(error instanceof Error)) return error;
-  const status = 'statusCode' in error ? error.statusCode : undefined;
-  return typeof status === 'number' && status >= 400 && status < 500
-    ? new AppError('INPUT_INVALID', error.message)
-    : error;
+  reply: FastifyReply,
+  { source }: RestOptions,
+): CallContext {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const idempotencyKey = idempotencyKeyOf(request.raw);
+  return {
+    subject: request.subject ?? anonymous,
+    source: source === 'socket' ? source : addressOf(request.ip),
+    requestId: request.id,
+    signal: gone.signal,
+    onLimit: (window) => tellLimit(reply, window),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
 }
 
 function parseJson(text: string): unknown {

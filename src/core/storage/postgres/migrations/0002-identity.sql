@@ -90,6 +90,11 @@ ALTER TABLE events ADD COLUMN member_id UUID;
 -- Which daemon works on the call, so that a crashed one's keys are free at once.
 ALTER TABLE idempotency_keys ADD COLUMN daemon_id UUID;
 
+-- The newest cursor of each topic: an answer that was read at this cursor is still right while it stands.
+CREATE TABLE event_topics (topic TEXT PRIMARY KEY, cursor BIGINT NOT NULL);
+INSERT INTO event_topics (topic, cursor)
+  SELECT split_part(type, '.', 1), max(id) FROM events GROUP BY 1;
+
 DROP FUNCTION append_event(TEXT, TEXT, TEXT, JSONB);
 -- Ids must become visible in their order, or a reader that resumes after id 7 would miss a 6 that commits later.
 -- The lock is held until the transaction ends, so appending is the last thing that a transaction does.
@@ -101,6 +106,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(7310584390);
   INSERT INTO events (type, object_kind, object_id, payload, member_id)
     VALUES (type, object_kind, object_id, payload, member_id) RETURNING id INTO appended;
+  INSERT INTO event_topics AS t (topic, cursor) VALUES (split_part(type, '.', 1), appended)
+    ON CONFLICT (topic) DO UPDATE SET cursor = excluded.cursor;
   PERFORM pg_notify('syntropy_events', type);
   RETURN appended;
 END $$;
@@ -142,7 +149,7 @@ CREATE TABLE audit_pending (
 CREATE FUNCTION append_audit(entry TEXT, pending UUID) RETURNS BIGINT
 LANGUAGE plpgsql AS $$
 DECLARE
-  next BIGINT;
+  number BIGINT;
   previous BYTEA;
 BEGIN
   IF pending IS NOT NULL THEN
@@ -151,12 +158,12 @@ BEGIN
     IF NOT FOUND THEN RETURN NULL; END IF;
   END IF;
   PERFORM pg_advisory_xact_lock(7310584392);
-  SELECT l.seq, l.hash INTO next, previous FROM audit_log l ORDER BY l.seq DESC LIMIT 1;
-  IF NOT FOUND THEN SELECT a.seq, a.hash INTO next, previous FROM audit_anchor a; END IF;
-  next := next + 1;
+  SELECT l.seq, l.hash INTO number, previous FROM audit_log l ORDER BY l.seq DESC LIMIT 1;
+  IF NOT FOUND THEN SELECT a.seq, a.hash INTO number, previous FROM audit_anchor a; END IF;
+  number := number + 1;
   INSERT INTO audit_log (seq, entry, previous_hash, hash)
-    VALUES (next, entry, previous, sha256(previous || convert_to(next::text || ':' || entry, 'UTF8')));
-  RETURN next;
+    VALUES (number, entry, previous, sha256(previous || convert_to(number::text || ':' || entry, 'UTF8')));
+  RETURN number;
 END $$;
 
 -- Retention is the one way out of the log, and it moves the anchor along.
