@@ -19,7 +19,7 @@ export default class DaemonStart extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(DaemonStart);
-    const { stateDir } = this.paths(flags);
+    const { stateDir } = this.localPaths(flags);
     const daemon = await spinner('Starting the daemon…', this.jsonEnabled(), () =>
       startDaemon({
         installation: this.installation,
