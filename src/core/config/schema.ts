@@ -26,6 +26,29 @@ export const settings = {
     default: undefined,
     summary: 'Address under which nodes reach this daemon; written on sticks.',
   }),
+  'api.listen': setting(
+    Type.String({ maxLength: 300, pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$' }),
+    {
+      env: 'SYNTROPY_API_LISTEN',
+      default: undefined,
+      summary: 'Address and port of the API for other machines, such as 0.0.0.0:8080. Unset: none.',
+    },
+  ),
+  'api.tls': setting(Type.Union([Type.Literal('on'), Type.Literal('off')]), {
+    env: 'SYNTROPY_API_TLS',
+    default: 'on',
+    summary: 'Whether that address speaks TLS; `off` only behind something that does.',
+  }),
+  'api.tlsCert': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'SYNTROPY_API_TLS_CERT',
+    default: undefined,
+    summary: 'File with a certificate chain in PEM. Unset: the grid’s own authority issues one.',
+  }),
+  'api.tlsKey': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'SYNTROPY_API_TLS_KEY',
+    default: undefined,
+    summary: 'File with the private key of that certificate, in PEM.',
+  }),
   'log.level': setting(
     Type.Union([
       Type.Literal('trace'),
