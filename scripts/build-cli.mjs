@@ -9,6 +9,7 @@ import path from 'node:path';
 import { buildCompletion } from './build-completion.mjs';
 
 const COMMANDS = 'src/commands';
+const REMOTE = 'src/client/node/connect.ts';
 
 /** What oclif is told in dist/package.json. */
 const oclif = {
@@ -97,13 +98,19 @@ const lighterCore = {
   },
 };
 
-/** What bin/syntropy.cjs calls: `main` for commands, `complete` for the shell's tab key; and oclif's hook. */
+/** What bin/syntropy.cjs calls: `main` for commands, `complete` for the shell's tab key; oclif's hook; and the way to a daemon elsewhere. */
 async function buildEntries(out) {
   await build({
     ...common,
     entryPoints: ['src/cli/main.ts', 'src/cli/complete.ts', 'src/cli/command-not-found.ts'],
     outdir: path.join(out, 'cli'),
     outExtension: { '.js': '.cjs' },
+    plugins: [coreAt('./core.cjs')],
+  });
+  await build({
+    ...common,
+    entryPoints: [REMOTE],
+    outfile: path.join(out, 'cli', 'remote.cjs'),
     plugins: [coreAt('./core.cjs')],
   });
 }
@@ -143,6 +150,12 @@ function coreAt(relativePath) {
         if (imported.startsWith('@oclif/')) return undefined;
         return { path: imported, external: true };
       });
+      // Of no use over the socket: a file of its own, read by the first command that goes elsewhere.
+      builder.onResolve({ filter: /\/client\/node\/connect\.js$/ }, ({ kind }) =>
+        kind === 'dynamic-import'
+          ? { path: relativePath.replace(/core\.cjs$/, 'remote.cjs'), external: true }
+          : undefined,
+      );
       // Takes Node 5 ms to load, and most commands never use it. A function that is missing here fails the build.
       builder.onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
         contents: ['createHash', 'randomBytes', 'randomUUID']

@@ -2,18 +2,14 @@ import { Command, Flags } from '@oclif/core';
 import path from 'node:path';
 
 import { SyntropyClient } from '../client/client.js';
-import { localSocket } from '../client/node/local-socket.js';
 import { resolveStatePaths, type StatePaths } from '../core/config/state-paths.js';
-
-export interface GlobalFlags {
-  readonly 'state-dir'?: string | undefined;
-}
+import { requireLocal, type Target, type TargetFlags, targetOf, withPlace } from './target.js';
 
 /** Version of every document that --json prints. */
 export const DOCUMENT_VERSION = 1;
 
 /**
- * Base of every command: --json, --state-dir, the client. `run` answers with the content of the --json document; failures go
+ * Base of every command: --json, --state-dir, --context, --as, the client. `run` answers with the content of the --json document; failures go
  * through to main.ts.
  */
 export abstract class BaseCommand extends Command {
@@ -25,15 +21,39 @@ export abstract class BaseCommand extends Command {
       helpGroup: 'GLOBAL',
       helpValue: '<dir>',
     }),
+    context: Flags.string({
+      summary:
+        'Daemon to talk to, by its name in `syntropy context list` [default: SYNTROPY_CONTEXT, then the current one].',
+      helpGroup: 'GLOBAL',
+      helpValue: '<name>',
+    }),
+    as: Flags.string({
+      summary: 'Member to act as, through the local socket.',
+      helpGroup: 'GLOBAL',
+      helpValue: '<member>',
+    }),
   };
+  #target: Target | undefined;
 
-  protected paths(flags: GlobalFlags): StatePaths {
+  /** Of the daemon of this machine, whichever the context is. */
+  protected paths(flags: TargetFlags): StatePaths {
     return resolveStatePaths(flags['state-dir'] || undefined);
   }
 
-  protected client(flags: GlobalFlags): SyntropyClient {
+  /** The same for a command that changes this machine. @throws {AppError} CAPABILITY_MISSING over a context. */
+  protected localPaths(flags: TargetFlags): StatePaths {
+    requireLocal(this.target(flags));
+    return this.paths(flags);
+  }
+
+  /** @throws {AppError} CONTEXT_NOT_FOUND, CONFIG_INVALID, USAGE_INVALID. */
+  protected target(flags: TargetFlags): Target {
+    return (this.#target ??= targetOf(flags, (line) => this.note(line)));
+  }
+
+  protected client(flags: TargetFlags): SyntropyClient {
     return new SyntropyClient({
-      transport: localSocket(this.paths(flags).socketPath),
+      transport: this.target(flags).transport,
       onSkew: (version) =>
         this.note(`Warning: the daemon speaks API ${version}; bring both to the same version.`),
     });
@@ -65,6 +85,6 @@ export abstract class BaseCommand extends Command {
   }
 
   protected override async catch(error: Error): Promise<never> {
-    throw error;
+    throw withPlace(error, this.#target);
   }
 }

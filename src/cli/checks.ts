@@ -6,6 +6,7 @@ import type { SyntropyClient } from '../client/client.js';
 import type { StatePaths } from '../core/config/state-paths.js';
 import type { Daemon } from '../contract/schemas/daemon.js';
 
+import { LOCAL_CONTEXT } from '../client/node/contexts.js';
 import { failureOf } from './failure.js';
 import { readSettings } from './settings.js';
 
@@ -22,12 +23,25 @@ const NEEDED_NODE = [24, 11] as const;
 const PROGRAM_TIMEOUT_MS = 5_000;
 const run = promisify(execFile);
 
-/** Looks at everything that the first commands of a new user stumble over. Changes nothing, and never throws. */
-export async function runChecks(
-  client: SyntropyClient,
-  paths: StatePaths,
-  version: string,
-): Promise<readonly Check[]> {
+export interface CheckOptions {
+  readonly client: SyntropyClient;
+  readonly paths: StatePaths;
+  readonly context: string;
+  /** Of this command. */
+  readonly version: string;
+}
+
+/**
+ * Looks at everything that the first commands of a new user stumble over; over a context, at what is about that. Changes nothing, and
+ * never throws.
+ */
+export async function runChecks({
+  client,
+  paths,
+  context,
+  version,
+}: CheckOptions): Promise<readonly Check[]> {
+  const isLocal = context === LOCAL_CONTEXT;
   const daemon = await client.call('daemon.get', {}).catch((error: unknown) => failureOf(error));
   return [
     checkNode(),
@@ -35,10 +49,10 @@ export async function runChecks(
     await checkConfiguration(paths),
     ...('code' in daemon
       ? [failed('daemon', daemon.message, daemon.hint)]
-      : checkDaemon(daemon, version)),
-    await checkUnpacker('xz'),
-    await checkUnpacker('bzip2'),
-    await checkDrives(client),
+      : checkDaemon(daemon, version, isLocal ? `on ${daemon.socket}` : `as context ${context}`)),
+    ...(isLocal
+      ? [await checkUnpacker('xz'), await checkUnpacker('bzip2'), await checkDrives(client)]
+      : []),
   ];
 }
 
@@ -78,10 +92,10 @@ async function checkConfiguration(paths: StatePaths): Promise<Check> {
   }
 }
 
-function checkDaemon(daemon: Daemon, version: string): readonly Check[] {
+function checkDaemon(daemon: Daemon, version: string, where: string): readonly Check[] {
   const { database } = daemon;
   return [
-    ok('daemon', `answers on ${daemon.socket}, pid ${daemon.pid}`),
+    ok('daemon', `answers ${where}, pid ${daemon.pid}`),
     daemon.version === version
       ? ok('version', version)
       : warning(

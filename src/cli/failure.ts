@@ -1,6 +1,6 @@
-import type { AppError, ErrorDetails } from '../core/types/errors/app-error.js';
+import { AppError, type ErrorDetails } from '../core/types/errors/app-error.js';
 
-import { type ErrorCode, errorCodes, isErrorCode } from '../core/types/errors/codes.js';
+import { type ErrorCode, errorCodes } from '../core/types/errors/codes.js';
 import { closest } from '../core/utils/closest.js';
 import { clean } from './text.js';
 
@@ -17,7 +17,7 @@ const LINE_WIDTH = 100;
 
 /** Turns whatever a command threw into what is shown. Anything unknown is a bug of ours. */
 export function failureOf(error: unknown): Failure {
-  if (isAppError(error)) return failure(error.code, error.message, error.details);
+  if (error instanceof AppError) return failure(error.code, error.message, error.details);
   // inquirer's own way of saying Ctrl-C.
   if (error instanceof Error && error.name === 'ExitPromptError') {
     return failure('OPERATION_CANCELLED', 'Cancelled; nothing was changed.');
@@ -38,17 +38,18 @@ export function failureText({ message, hint }: Failure): string {
 }
 
 function failure(code: ErrorCode, message: string, details: ErrorDetails = {}): Failure {
-  return { code, message, hint: errorCodes[code].hint, details };
+  return { code, message, hint: hintFor(code, details), details };
 }
 
-/** By shape and not by class: every command is a bundle of its own, with an AppError of its own. */
-function isAppError(error: unknown): error is AppError {
-  return (
-    error instanceof Error &&
-    error.name === 'AppError' &&
-    'code' in error &&
-    isErrorCode(error.code)
-  );
+/** What to do next is another thing for a daemon that is elsewhere: transports and commands say so with `url` and `context`. */
+function hintFor(code: ErrorCode, { url, context }: ErrorDetails): string {
+  if (url === undefined) return errorCodes[code].hint;
+  if (code === 'DAEMON_UNREACHABLE') {
+    return 'Check the address and the network, and that the daemon runs on that host.';
+  }
+  return code === 'CAPABILITY_MISSING' && context !== undefined
+    ? `Run the command on that host itself (${String(url)}).`
+    : errorCodes[code].hint;
 }
 
 interface UsageError extends Error {

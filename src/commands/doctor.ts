@@ -12,7 +12,12 @@ export default class Doctor extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(Doctor);
-    const checks = await runChecks(this.client(flags), this.paths(flags), this.config.version);
+    const checks = await runChecks({
+      client: this.client(flags),
+      paths: this.paths(flags),
+      context: this.target(flags).name,
+      version: this.config.version,
+    });
     for (const { name, status, message, hint } of checks) {
       this.log('%s', `${status.padEnd(8)} ${name}: ${message}`);
       if (status !== 'ok' && hint) this.log('%s', `         ${hint}`);

@@ -30,15 +30,27 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     ...(file === undefined ? {} : { file }),
     ...(values['state-dir'] === undefined ? {} : { stateDir: values['state-dir'] }),
     ...(values['socket-group'] === undefined ? {} : { socketGroup: values['socket-group'] }),
-    flags: {
-      ...(values['log-level'] === undefined ? {} : { 'log.level': values['log-level'] }),
-      ...(values['public-url'] === undefined ? {} : { publicUrl: values['public-url'] }),
-      ...(values.listen === undefined ? {} : { 'api.listen': values.listen }),
-      ...(values.tls === undefined ? {} : { 'api.tls': values.tls }),
-      ...(values['tls-cert'] === undefined ? {} : { 'api.tlsCert': values['tls-cert'] }),
-      ...(values['tls-key'] === undefined ? {} : { 'api.tlsKey': values['tls-key'] }),
-    },
+    flags: settingsOf(values),
   };
+}
+
+/** The setting that each option stands for. */
+const SETTINGS = {
+  'log-level': 'log.level',
+  'public-url': 'publicUrl',
+  listen: 'api.listen',
+  tls: 'api.tls',
+  'tls-cert': 'api.tlsCert',
+  'tls-key': 'api.tlsKey',
+} as const;
+
+function settingsOf(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(SETTINGS).flatMap(([option, key]) => {
+      const value = values[option];
+      return typeof value === 'string' ? [[key, value]] : [];
+    }),
+  );
 }
 
 function parsed(argv: readonly string[]) {

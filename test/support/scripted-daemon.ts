@@ -1,11 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
 
 import type { OperationId, OperationOutput } from '../../src/contract/registry.js';
 
 import { API_VERSION, registry } from '../../src/contract/registry.js';
+import { ADMIN_ID, ADMIN_NAME } from '../../src/core/types/constants/admin.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { isOperationId } from '../../src/daemon/dispatch.js';
 import { toProblem } from '../../src/daemon/transports/rest/problem.js';
@@ -38,15 +41,9 @@ export type Answers = { readonly [Id in OperationId]?: Answer<Id> };
 export async function scriptedDaemon(answers: Answers, headers: Record<string, string> = {}) {
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'syntropy-scripted-'));
   const calls: ReceivedCall[] = [];
-  const server = createServer((request, response) => {
-    for (const [name, value] of Object.entries({ 'syntropy-api': API_VERSION, ...headers })) {
-      response.setHeader(name, value);
-    }
-    void respond(request, response, answers, calls);
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(path.join(stateDir, 'daemon.sock'), resolve);
-  });
+  const server = createServer(listener(answers, headers, calls));
+  server.listen(path.join(stateDir, 'daemon.sock'));
+  await once(server, 'listening');
   return {
     stateDir,
     calls,
@@ -55,6 +52,54 @@ export async function scriptedDaemon(answers: Answers, headers: Record<string, s
       await new Promise((resolve) => server.close(resolve));
       await rm(stateDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** What a server proves itself with; without it, it speaks plain HTTP. */
+export interface ServerIdentity {
+  readonly key: string;
+  /** Its certificate, and those that it sends along. */
+  readonly cert: string;
+}
+
+/** The same, on a port of this machine. `stateDir` is a client's own, with no daemon in it. */
+export async function scriptedServer(
+  answers: Answers,
+  identity?: ServerIdentity,
+  { host = '127.0.0.1', port = 0, headers = {} } = {},
+) {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'syntropy-remote-'));
+  const calls: ReceivedCall[] = [];
+  const heard = listener(answers, headers, calls);
+  const server = identity ? createTlsServer(identity, heard) : createServer(heard);
+  server.listen(port, host);
+  await once(server, 'listening');
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return {
+    stateDir,
+    calls,
+    port: bound,
+    url: `${identity ? 'https' : 'http'}://${host}:${bound}`,
+    /** Ends as a server does that is switched off. */
+    close,
+    [Symbol.asyncDispose]: async () => {
+      await close();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function listener(answers: Answers, headers: Record<string, string>, calls: ReceivedCall[]) {
+  return (request: IncomingMessage, response: ServerResponse) => {
+    for (const [name, value] of Object.entries({ 'syntropy-api': API_VERSION, ...headers })) {
+      response.setHeader(name, value);
+    }
+    void respond(request, response, answers, calls);
   };
 }
 
@@ -113,7 +158,7 @@ export function nodeNamed(name: string, rest: Partial<Item<'nodes.get'>> = {}): 
   return {
     id: '018f6e2a-0000-7000-8000-000000000001',
     name,
-    owner: { id: '00000000-0000-4000-8000-000000000001', name: 'admin' },
+    owner: { id: ADMIN_ID, name: ADMIN_NAME },
     status: 'provisioned',
     statusSince: at,
     labels: {},

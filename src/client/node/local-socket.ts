@@ -11,7 +11,9 @@ const MAX_BODY_CHARACTERS = 64 << 20;
  * Requests over the daemon's local socket, each on a connection of its own, by node:http: on the path of every command, where
  * undici or fetch would cost more than the rest of it together.
  */
-export function localSocket(socketPath: string): Transport {
+export function localSocket(socketPath: string, { as }: { readonly as?: string } = {}): Transport {
+  // A header is ASCII; a name that is none is refused by the daemon, and not by node:http as a bug of ours.
+  const acting = as === undefined ? {} : { 'syntropy-as': encodeURIComponent(as) };
   return (asked) =>
     new Promise((resolve, reject) => {
       const request = httpRequest(
@@ -22,6 +24,7 @@ export function localSocket(socketPath: string): Transport {
           agent: false,
           headers: {
             host: 'syntropy',
+            ...acting,
             ...asked.headers,
             ...(asked.body === undefined
               ? {}

@@ -14,7 +14,7 @@ export default class ConfigGet extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ConfigGet);
-    const setting = settingNamed(await readSettings(this.paths(flags)), args.key);
+    const setting = settingNamed(await readSettings(this.localPaths(flags)), args.key);
     if (setting.value !== undefined) this.log(String(setting.value));
     return { setting };
   }

@@ -13,7 +13,7 @@ export default class ConfigList extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(ConfigList);
-    const paths = this.paths(flags);
+    const paths = this.localPaths(flags);
     const settings = await readSettings(paths);
     const columns = [
       { title: 'KEY', value: (setting: (typeof settings)[number]) => setting.key },

@@ -24,7 +24,7 @@ export default class ConfigSet extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ConfigSet);
-    const paths = this.paths(flags);
+    const paths = this.localPaths(flags);
     const setting = await changeSetting(paths, args.key, {
       value: args.value,
       unset: flags.unset,

@@ -28,7 +28,7 @@ export default class DaemonLogs extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(DaemonLogs);
-    const { logFile } = this.paths(flags);
+    const { logFile } = this.localPaths(flags);
     const print = (text: string) => {
       const line = parseLogLine(text);
       if (!atLeast(line, flags.level)) return;

@@ -22,7 +22,7 @@ export default class DaemonRestore extends BaseCommand {
     const { args, flags } = await this.parse(DaemonRestore);
     const restored = await restoreDaemon({
       installation: this.installation,
-      stateDir: this.paths(flags).stateDir,
+      stateDir: this.localPaths(flags).stateDir,
       file: path.resolve(args.file),
       yes: flags.yes,
       timeoutMs:

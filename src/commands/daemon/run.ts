@@ -19,7 +19,7 @@ export default class DaemonRun extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(DaemonRun);
-    const { stateDir } = this.paths(flags);
+    const { stateDir } = this.localPaths(flags);
     const entry = path.join(this.installation, 'bin', 'syntropy-daemon.mjs');
     const args = ['--state-dir', stateDir, '--foreground', ...daemonArguments(flags)];
     const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });

@@ -13,13 +13,14 @@ export default class DaemonStart extends BaseCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --public-url https://grid.example.org:8080',
+    '<%= config.bin %> <%= command.id %> --listen 0.0.0.0:8080',
     'sudo <%= config.bin %> <%= command.id %> --state-dir /srv/syntropy --json',
   ];
   static override flags = { ...daemonFlags, ...timeoutFlag };
 
   async run(): Promise<object> {
     const { flags } = await this.parse(DaemonStart);
-    const { stateDir } = this.paths(flags);
+    const { stateDir } = this.localPaths(flags);
     const daemon = await spinner('Starting the daemon…', this.jsonEnabled(), () =>
       startDaemon({
         installation: this.installation,

@@ -27,42 +27,41 @@ export const settings = {
     summary: 'Address under which nodes reach this daemon; written on sticks.',
   }),
   'api.listen': setting(
-    Type.String({ maxLength: 255, pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\s]+):[0-9]{1,5}$' }),
+    Type.String({ maxLength: 300, pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$' }),
     {
-      env: 'SYNTROPY_LISTEN',
+      env: 'SYNTROPY_API_LISTEN',
       default: undefined,
-      summary:
-        'Address and port of the API for members elsewhere, such as 0.0.0.0:8080. Unset: none.',
+      summary: 'Address and port of the API for other machines, such as 0.0.0.0:8080. Unset: none.',
     },
   ),
   'api.tls': setting(Type.Union([Type.Literal('on'), Type.Literal('off')]), {
-    env: 'SYNTROPY_TLS',
+    env: 'SYNTROPY_API_TLS',
     default: 'on',
-    summary: 'Whether that API speaks TLS; `off` only behind something that does.',
+    summary: 'Whether that address speaks TLS; `off` only behind something that does.',
   }),
   'api.tlsCert': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
-    env: 'SYNTROPY_TLS_CERT',
+    env: 'SYNTROPY_API_TLS_CERT',
     default: undefined,
-    summary: 'Certificate chain in PEM. Unset: one of the grid’s own authority.',
+    summary: 'File with a certificate chain in PEM. Unset: the grid’s own authority issues one.',
   }),
   'api.tlsKey': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
-    env: 'SYNTROPY_TLS_KEY',
+    env: 'SYNTROPY_API_TLS_KEY',
     default: undefined,
-    summary: 'Private key of that certificate, in PEM.',
+    summary: 'File with the private key of that certificate, in PEM.',
   }),
   'api.allowedHosts': setting(Type.String({ maxLength: 4096 }), {
-    env: 'SYNTROPY_ALLOWED_HOSTS',
+    env: 'SYNTROPY_API_ALLOWED_HOSTS',
     default: '',
     summary: 'Further host names that requests may be for, comma separated.',
   }),
   'api.corsOrigins': setting(Type.String({ maxLength: 4096 }), {
-    env: 'SYNTROPY_CORS_ORIGINS',
+    env: 'SYNTROPY_API_CORS_ORIGINS',
     default: '',
     summary:
       'Origins of browsers that may call, such as https://grid.example.org, comma separated.',
   }),
   'api.trustedProxies': setting(Type.String({ maxLength: 4096 }), {
-    env: 'SYNTROPY_TRUSTED_PROXIES',
+    env: 'SYNTROPY_API_TRUSTED_PROXIES',
     default: '',
     summary: 'Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated.',
   }),

@@ -58,6 +58,15 @@ export function resolveStatePaths(flag: string | undefined, host: Host = thisHos
   };
 }
 
+/**
+ * Where a command keeps what is its user's alone: contexts and sessions. The state directory, if one was chosen; else the user's own,
+ * also where the daemon is the system's, whose directory this user may not write.
+ */
+export function resolveClientDir(flag: string | undefined, host: Host = thisHost()): string {
+  const chosen = nonEmpty(flag) ?? nonEmpty(host.env['SYNTROPY_STATE_DIR']);
+  return path.resolve(chosen ?? userStateDir(host));
+}
+
 function userStateDir({ platform, env, home }: Host): string {
   if (platform === 'darwin') return path.join(home, 'Library', 'Application Support', 'syntropy');
   if (platform === 'win32') {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { API_VERSION } from '../../../src/contract/registry.js';
 import { runCli, startCli, ended } from '../../support/cli.js';
 import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -18,7 +19,7 @@ describe('a command and its daemon', () => {
     expect(daemon.calls[0]).toMatchObject({
       params: { node: 'node-01' },
       body: { name: 'node-02' },
-      headers: { 'idempotency-key': 'key-1', 'syntropy-api': '1.0' },
+      headers: { 'idempotency-key': 'key-1', 'syntropy-api': API_VERSION },
     });
   });
 

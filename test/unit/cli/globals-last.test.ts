@@ -9,6 +9,8 @@ it.each([
   ['--state-dir /x node list', 'node list --state-dir /x'],
   ['--state-dir=/x --json node list --watch', 'node list --watch --state-dir=/x --json'],
   ['--json node list -- --json', 'node list --json -- --json'],
+  ['--context prod --as=ana node list', 'node list --context prod --as=ana'],
+  ['--as ana --context=prod node list', 'node list --as ana --context=prod'],
   ['--version', '--version'],
   ['--state-dir', '--state-dir'],
   ['', ''],

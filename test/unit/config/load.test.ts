@@ -128,6 +128,7 @@ describe('setting a value', () => {
     const samples: Record<string, string> = {
       'database.url': 'postgres://u@db/syntropy?sslmode="require"',
       publicUrl: 'https://grid.example/ünïcode#"\\',
+      'api.listen': '[::1]:8080',
       'log.level': 'debug',
     };
     for (const [key, setting] of Object.entries(settings)) {
