@@ -221,6 +221,8 @@ async function* serverSentEvents(chunks: AsyncIterable<string>): AsyncGenerator<
       throw new AppError('INTERNAL', 'The daemon sent an event that is too long.');
     }
     for (const block of blocks) {
+      // The daemon's last word: why it ends, which the reader finds out by asking on.
+      if (block.startsWith('event: end\n')) return;
       const data = block
         .split('\n')
         .filter((line) => line.startsWith('data: '))

@@ -31,6 +31,7 @@ import { AuditTrail } from './audit/audit-trail.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { createMemoryCache } from './cache.js';
 import { composeIdentity } from './compose-identity.js';
+import { composeTransports } from './compose-transports.js';
 import { createDispatch } from './dispatch.js';
 import { EventHub } from './events/event-hub.js';
 import { createIdempotencyGate } from './idempotency.js';
@@ -44,14 +45,7 @@ import { eventHandlers } from './operations/event.js';
 import { nodeHandlers } from './operations/node.js';
 import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
-import { listenOnAddress, planApi, serverOptions } from './transports/api-listener.js';
-import { localEntrance, remoteEntrance } from './transports/rest/entrance.js';
-import { createRestServer } from './transports/rest/server.js';
 
-/** A client that does not read its answer must not keep a stopping daemon. */
-const CLOSE_TIMEOUT_MS = 5_000;
-const MAX_LOCAL_CONNECTIONS = 256;
-const MAX_REMOTE_CONNECTIONS = 8_192;
 /** Sessions that have ended are kept this long, so that a refresh token that comes late is still told from an unknown one. */
 const KEEP_SESSIONS_DAYS = 30;
 
@@ -161,30 +155,17 @@ export async function compose(parts: Parts): Promise<Daemon> {
     },
     onChange: (id) => identity.onEvent(id.replace(/s\./, '.')),
   });
-  const rest = createRestServer({
-    dispatch,
-    entrance: localEntrance((as) => identity.authenticator.local(as)),
+  const stopping = new AbortController();
+  const transports = await composeTransports({
+    config,
     log,
-    source: 'socket',
-    maxConnections: MAX_LOCAL_CONNECTIONS,
+    dispatch,
+    limits,
+    authenticator: identity.authenticator,
+    authority: identity.authority,
+    stopping: stopping.signal,
   });
-  const plan = await planApi(config, identity.authority);
-  const remote =
-    plan &&
-    createRestServer({
-      dispatch,
-      entrance: remoteEntrance({
-        authenticate: (authorization) => identity.authenticator.authenticate(authorization),
-        ...plan,
-      }),
-      log,
-      source: 'address',
-      limitAddress: limits.address,
-      server: serverOptions(plan),
-      maxConnections: MAX_REMOTE_CONNECTIONS,
-    });
-  const listening = plan && remote && (await listenOnAddress(remote, plan));
-  api = listening?.facts;
+  api = transports.api;
 
   const leadership = seekLeadership(database.connection);
   const housekeeping = startHousekeeping(
@@ -193,16 +174,17 @@ export async function compose(parts: Parts): Promise<Daemon> {
     log,
   );
   return {
-    rest,
+    rest: transports.local,
     facts,
     interrupted,
     async close() {
+      stopping.abort();
       housekeeping.stop();
-      listening?.close();
       const stopped = await runner.stopAll();
       log.info({ interrupted: stopped }, 'jobs ended');
+      transports.endStreams();
       hub.close();
-      await Promise.all([rest, ...(remote ? [remote] : [])].map(closeServer));
+      await transports.close();
       await leadership.close();
       await listener.close();
       await daemons.remove(daemonId).catch(() => undefined);
@@ -280,13 +262,6 @@ function now(): Date {
 function backups({ database, paths }: Parts): BackupDaemon {
   const source = { connection: database.connection, stateDir: paths.stateDir };
   return (file, options) => createBackup(source, file, options);
-}
-
-/** Lets answers that are under way be sent, a bounded time. */
-async function closeServer(rest: FastifyInstance): Promise<void> {
-  const force = setTimeout(() => rest.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
-  await rest.close();
-  clearTimeout(force);
 }
 
 function ownedNode(nodes: NodeRepository) {

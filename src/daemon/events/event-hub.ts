@@ -1,20 +1,11 @@
 import type { Event } from '../../core/types/models/event.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { type EventSource, EventTail, PAGE } from './event-tail.js';
 
-const PAGE = 200;
-/** Wake-ups may be lost (a dropped connection, a restart): nobody waits longer than this for an event. */
-const POLL_MS = 2_000;
-const MAX_FOLLOWERS = 128;
-
-/** Events as they are stored. Implemented by core/storage/postgres/event.repository.ts. */
-export interface EventSource {
-  listAfter(cursor: bigint, limit: number): Promise<readonly Event[]>;
-  /** Cursor of the newest event ever appended; 0 before the first. */
-  latestCursor(): Promise<bigint>;
-  /** Cursor of the newest event that was pruned; 0 when none was. A reader before it has missed some. */
-  prunedCursor(): Promise<bigint>;
-}
+const MAX_FOLLOWERS = 5_000;
+/** A database that is away for longer ends the streams that need it; they can be resumed. */
+const MAX_FAILED_READS = 15;
 
 export interface EventFilter {
   /** Exact, or a prefix ending in `*`. */
@@ -24,15 +15,19 @@ export interface EventFilter {
   readonly memberId?: string;
 }
 
-/** Hands events to those who follow them. Reads the table, so that any replica serves any cursor. */
+/** Hands events to those who follow them. What is no longer in memory is read from the table, so that any replica serves any cursor. */
 export class EventHub {
   readonly #source: EventSource;
-  readonly #sleepers = new Set<() => void>();
+  readonly #tail: EventTail;
   readonly #closing = new AbortController();
-  #followers = 0;
 
   constructor(source: EventSource) {
     this.#source = source;
+    this.#tail = new EventTail(source);
+  }
+
+  get followers(): number {
+    return this.#tail.followers;
   }
 
   /** Ends every follower, so that a daemon that stops has nobody left to wait for. */
@@ -42,8 +37,7 @@ export class EventHub {
 
   /** Says that there may be something new. Cheap; call it as often as you like. */
   wake(): void {
-    for (const wake of this.#sleepers) wake();
-    this.#sleepers.clear();
+    this.#tail.wake();
   }
 
   /**
@@ -69,14 +63,14 @@ export class EventHub {
 
   /**
    * Events after a cursor (from now without one), until the signal aborts.
-   * @throws {AppError} CURSOR_EXPIRED, LIMIT_REACHED.
+   * @throws {AppError} CURSOR_EXPIRED, also later, for a reader who was overtaken by the pruning; LIMIT_REACHED.
    */
   async follow(
     after: bigint | undefined,
     filter: EventFilter,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Event>> {
-    if (this.#followers >= MAX_FOLLOWERS) {
+    if (this.#tail.followers >= MAX_FOLLOWERS) {
       throw new AppError('LIMIT_REACHED', `${MAX_FOLLOWERS} clients follow events already.`);
     }
     const from = after ?? (await this.#source.latestCursor());
@@ -85,37 +79,36 @@ export class EventHub {
   }
 
   async *#read(from: bigint, filter: EventFilter, signal: AbortSignal): AsyncIterable<Event> {
-    this.#followers += 1;
+    const leave = this.#tail.join();
     try {
       let cursor = from;
       while (!signal.aborted) {
-        // Listening begins before the table is read, so that nothing slips in between.
-        const woken = this.#nextWake(signal);
-        const page = await this.#source.listAfter(cursor, PAGE);
-        for (const event of page) {
+        // Waiting begins before it is looked, so that nothing slips in between.
+        const changed = this.#tail.changed(signal);
+        const events = this.#tail.after(cursor) ?? (await this.#stored(cursor, signal));
+        for (const event of events) {
+          if (signal.aborted) return;
           cursor = BigInt(event.cursor);
           if (matches(event, filter)) yield event;
         }
-        if (page.length < PAGE) await woken;
+        if (events.length === 0) await changed;
       }
     } finally {
-      this.#followers -= 1;
+      leave();
     }
   }
 
-  #nextWake(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        this.#sleepers.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, POLL_MS);
-      signal.addEventListener('abort', wake, { once: true });
-      if (signal.aborted) wake();
-      else this.#sleepers.add(wake);
-    });
+  /** A page from the table, for a reader who is behind what is kept. */
+  async #stored(cursor: bigint, signal: AbortSignal): Promise<readonly Event[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#requireKept(cursor);
+        return await this.#source.listAfter(cursor, PAGE);
+      } catch (error) {
+        if (error instanceof AppError || attempt >= MAX_FAILED_READS || signal.aborted) throw error;
+        await this.#tail.changed(signal);
+      }
+    }
   }
 
   async #requireKept(cursor: bigint): Promise<void> {

@@ -40,7 +40,7 @@ export async function ownIdentity(
     kind: 'grid-ca',
     fingerprint: certificateSha256(ca.publicPem),
     // With the authority, so that a client can show and pin it at its first visit.
-    certPem: certificatePem + ca.publicPem,
+    certPem: `${certificatePem.trim()}\n${ca.publicPem.trim()}\n`,
     keyPem: privateKeyPem,
   };
 }

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { withTypedFailures } from './typed-failures.js';
 import { EmbeddedPostgres } from './embedded/supervisor.js';
 
 const MAX_CONNECTIONS = 10;
@@ -69,7 +70,9 @@ async function open(
   pool.on('error', (error) => options.onTrouble('connection lost', { reason: error.message }));
   try {
     const version = await supportedVersion(pool, location);
-    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+    const db = new Kysely<unknown>({
+      dialect: new PostgresDialect({ pool: withTypedFailures(pool) }),
+    });
     return {
       kind,
       db,

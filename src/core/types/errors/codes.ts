@@ -96,7 +96,9 @@ export const errorCodes = {
 
   // Who may
   PERMISSION_DENIED: denied('Ask an administrator of this daemon for the named permission.'),
-  ORIGIN_REFUSED: denied('The local socket serves command-line clients only, never a browser.'),
+  ORIGIN_REFUSED: denied(
+    'Use one of the daemon’s own names; others are allowed with api.allowedHosts, pages of browsers with api.corsOrigins.',
+  ),
   DEVICE_PERMISSION: denied(
     'The daemon needs the right to open this: stop it and run it as root, with `sudo syntropy daemon start`.',
   ),

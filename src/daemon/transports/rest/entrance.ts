@@ -16,7 +16,7 @@ export interface Entrance {
   /** Looks at Host and Origin. @throws {AppError} ORIGIN_REFUSED. */
   admit(request: IncomingMessage): void;
   /** @throws {AppError} TOKEN_INVALID, SESSION_ENDED, MEMBER_NOT_FOUND. */
-  identify(request: IncomingMessage): Subject | Promise<Subject>;
+  identify(request: Pick<IncomingMessage, 'headers'>): Subject | Promise<Subject>;
   /** The Origin to allow in the answer, when a browser may have it. */
   allowedOrigin(request: IncomingMessage): string | undefined;
 }

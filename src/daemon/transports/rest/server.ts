@@ -43,6 +43,8 @@ export interface RestOptions {
   /** TLS and the like. */
   readonly server?: Pick<FastifyServerOptions, 'trustProxy'> & { readonly https?: object };
   readonly maxConnections: number;
+  /** Aborts when the daemon begins to stop. */
+  readonly stopping: AbortSignal;
 }
 
 /** REST, one route for each operation of the registry, `GET /v1/openapi.json` and the key set where others look for it. */
@@ -168,8 +170,11 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
       }
       reply.hijack();
       await sendEvents(reply.raw, output, {
-        'syntropy-api': API_VERSION,
-        'x-request-id': request.id,
+        // What hooks have set is lost otherwise, for the answer is no longer Fastify's.
+        headers: headersOf(reply),
+        requestId: request.id,
+        expiresAt: context.subject.expiresAt,
+        stopping: options.stopping,
       });
       return reply;
     },
@@ -192,6 +197,12 @@ function contextOf(
     onLimit: (window) => tellLimit(reply, window),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
+}
+
+function headersOf(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -2,47 +2,103 @@ import type { ServerResponse } from 'node:http';
 
 import { once } from 'node:events';
 
-/** A comment line this often keeps proxies from closing a quiet stream and finds a client that has gone. */
-const HEARTBEAT_MS = 15_000;
-/** A client that takes nothing for this long is dropped: it can resume with its last cursor. */
-const DRAIN_TIMEOUT_MS = 30_000;
+import { AppError } from '../../../core/types/errors/app-error.js';
+import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
+import { cursorOf, wireText } from '../wire-text.js';
+import { toProblem } from './problem.js';
+
+export interface SseOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly requestId: string;
+  /** When what the caller showed is no longer good. */
+  readonly expiresAt?: Date | undefined;
+  /** Aborts when the daemon begins to stop. */
+  readonly stopping: AbortSignal;
+}
 
 /**
  * Sends items as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) until they end or
- * the client goes. At most one item waits for a slow client: the source is not asked for the next before that.
+ * the client goes. What waits for a slow client is bounded: the source is not asked for more before that, and a client that takes
+ * nothing is cut. The last frame is `event: end` and says why, and after which cursor to go on.
  */
 export async function sendEvents(
   response: ServerResponse,
   items: AsyncIterable<unknown>,
-  headers: Readonly<Record<string, string>>,
+  options: SseOptions,
 ): Promise<void> {
   response.writeHead(200, {
-    ...headers,
+    ...options.headers,
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
   });
   response.write(': connected\n\n');
   const heartbeat = setInterval(() => response.write(': heartbeat\n\n'), HEARTBEAT_MS);
+  let cursor: string | undefined;
   try {
-    for await (const item of items) {
-      if (response.destroyed) return;
-      if (!response.write(frame(item))) {
-        await once(response, 'drain', { signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) });
-      }
-    }
+    const reason = await pump(response, items, options, (sent) => {
+      cursor = sent ?? cursor;
+    });
+    end(response, { reason, cursor });
+  } catch (error) {
+    end(response, { reason: 'error', cursor, error: toProblem(error, options.requestId) });
+    if (!(error instanceof AppError)) throw error;
   } finally {
     clearInterval(heartbeat);
-    response.end();
   }
 }
 
-function frame(item: unknown): string {
-  const cursor = isCursored(item) ? `id: ${item.cursor}\n` : '';
-  return `${cursor}data: ${JSON.stringify(item)}\n\n`;
+async function pump(
+  response: ServerResponse,
+  items: AsyncIterable<unknown>,
+  { expiresAt, stopping }: SseOptions,
+  onSent: (cursor: string | undefined) => void,
+): Promise<StreamEnd> {
+  const iterator = items[Symbol.asyncIterator]();
+  const expired = expiry(expiresAt);
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), expired.passed]);
+      if (next === 'token_expired') return next;
+      if (response.destroyed) return 'complete';
+      if (next.done) return stopping.aborted ? 'stopping' : 'complete';
+      const cursor = cursorOf(next.value);
+      const id = cursor === undefined ? '' : `id: ${cursor}\n`;
+      response.write(`${id}data: ${wireText(next.value)}\n\n`);
+      onSent(cursor);
+      if (response.writableLength > HIGH_WATER_BYTES && !(await drained(response))) {
+        return 'slow_reader';
+      }
+    }
+  } finally {
+    expired.clear();
+    // Not waited for: a source that is asleep ends when the request does.
+    void iterator.return?.();
+  }
 }
 
-function isCursored(item: unknown): item is { cursor: string } {
-  return (
-    typeof item === 'object' && item !== null && 'cursor' in item && typeof item.cursor === 'string'
-  );
+async function drained(response: ServerResponse): Promise<boolean> {
+  if (response.destroyed) return true;
+  try {
+    await once(response, 'drain', { signal: AbortSignal.timeout(STALL_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return response.destroyed;
+  }
+}
+
+function expiry(at: Date | undefined) {
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<'token_expired'>((resolve) => {
+    if (!at) return;
+    timer = setTimeout(() => resolve('token_expired'), Math.max(0, at.getTime() - Date.now()));
+    timer.unref();
+  });
+  return { passed, clear: () => clearTimeout(timer) };
+}
+
+function end(response: ServerResponse, last: object): void {
+  if (response.destroyed) return;
+  response.end(`event: end\ndata: ${JSON.stringify(last)}\n\n`);
+  // Whoever does not even take that has no more to come.
+  setTimeout(() => response.destroy(), STALL_TIMEOUT_MS).unref();
 }

@@ -1,0 +1,111 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+
+import type { Config } from '../core/config/load.js';
+import type { PrivateKey } from '../core/storage/postgres/key.repository.js';
+import type { Authenticator } from './auth/authenticator.js';
+import type { Dispatch } from './dispatch.js';
+import type { Limits } from './limits/policy.js';
+
+import { listenOnAddress, planApi, serverOptions } from './transports/api-listener.js';
+import {
+  addressOf,
+  type Entrance,
+  localEntrance,
+  remoteEntrance,
+} from './transports/rest/entrance.js';
+import { createRestServer } from './transports/rest/server.js';
+import {
+  createWebSocketTransport,
+  type WebSocketTransport,
+} from './transports/websocket/server.js';
+
+/** A client that does not read its answer must not keep a stopping daemon. */
+const CLOSE_TIMEOUT_MS = 5_000;
+const MAX_LOCAL_CONNECTIONS = 256;
+const MAX_REMOTE_CONNECTIONS = 8_192;
+
+interface TransportParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly dispatch: Dispatch;
+  readonly limits: Limits;
+  readonly authenticator: Authenticator;
+  /** The grid's certificate authority, asked for only where a certificate is to be issued. */
+  readonly authority: () => Promise<PrivateKey>;
+  readonly stopping: AbortSignal;
+}
+
+/** The ways in: the local socket, which the caller opens, and, if there is to be one, the listener for members elsewhere. */
+export async function composeTransports(parts: TransportParts) {
+  const { config, log, dispatch, limits, authenticator, stopping } = parts;
+  const localDoor = localEntrance((as) => authenticator.local(as));
+  const local = createRestServer({
+    dispatch,
+    entrance: localDoor,
+    log,
+    source: 'socket',
+    maxConnections: MAX_LOCAL_CONNECTIONS,
+    stopping,
+  });
+  const sockets = [webSocket(parts, localDoor, local, 'socket')];
+  const servers = [local];
+  const plan = await planApi(config, parts.authority);
+  let listening: Awaited<ReturnType<typeof listenOnAddress>> | undefined;
+  if (plan) {
+    const door = remoteEntrance({
+      authenticate: (authorization) => authenticator.authenticate(authorization),
+      ...plan,
+    });
+    const remote = createRestServer({
+      dispatch,
+      entrance: door,
+      log,
+      source: 'address',
+      limitAddress: limits.address,
+      server: serverOptions(plan),
+      maxConnections: MAX_REMOTE_CONNECTIONS,
+      stopping,
+    });
+    sockets.push(webSocket(parts, door, remote, 'address'));
+    servers.push(remote);
+    listening = await listenOnAddress(remote, plan);
+  }
+  return {
+    local,
+    api: listening?.facts,
+    connections: () => sockets.reduce((sum, { connections }) => sum + connections, 0),
+    /** Tells everyone who listens that they should go on elsewhere, and from where. */
+    endStreams: () => {
+      for (const socket of sockets) socket.stop();
+    },
+    close: async () => {
+      listening?.close();
+      await Promise.all(servers.map(closeServer));
+    },
+  };
+}
+
+function webSocket(
+  { dispatch, log, limits }: TransportParts,
+  entrance: Entrance,
+  app: FastifyInstance,
+  source: 'socket' | 'address',
+): WebSocketTransport {
+  const transport = createWebSocketTransport({
+    dispatch,
+    entrance,
+    log,
+    sourceOf: ({ socket }) => (source === 'socket' ? source : addressOf(socket.remoteAddress)),
+    ...(source === 'socket' ? {} : { limitAddress: limits.address }),
+  });
+  transport.attach(app.server);
+  return transport;
+}
+
+/** Lets answers that are under way be sent, a bounded time. */
+async function closeServer(rest: FastifyInstance): Promise<void> {
+  const force = setTimeout(() => rest.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+  await rest.close();
+  clearTimeout(force);
+}
