@@ -102,10 +102,7 @@ export async function remoteWorld(
     log: logLines,
     start,
     /** Makes a member, redeems the invitation, answers the tokens of its first session. */
-    signedIn: async (
-      name: string,
-      rest: Partial<OperationInput<'members.create'>> = {},
-    ) => {
+    signedIn: async (name: string, rest: Partial<OperationInput<'members.create'>> = {}) => {
       const { invitation } = await first.admin.call('members.create', { name, ...rest });
       const { body } = await first.ask('POST', '/v1/sessions', {
         body: { invitation: invitation?.secret, password: PASSWORD },

@@ -130,7 +130,9 @@ describe('a session', () => {
       const ended = await one?.ask('GET', '/v1/nodes', { token: person?.accessToken });
       expect(ended?.status).toBe(401);
       await expect
-        .poll(async () => (await two?.ask('GET', '/v1/nodes', { token: person?.accessToken }))?.status)
+        .poll(
+          async () => (await two?.ask('GET', '/v1/nodes', { token: person?.accessToken }))?.status,
+        )
         .toBe(401);
     }
   });
