@@ -10,9 +10,22 @@ export function inputValidator<S extends TSchema>(schema: S): (input: unknown) =
   const validator = Compile(schema);
   return (input) => {
     const value: unknown = Value.Default(schema, structuredClone(input ?? {}));
-    if (validator.Check(value)) return value;
-    throw invalid(validator.Errors(value));
+    if (!validator.Check(value)) throw invalid(validator.Errors(value));
+    requireStorable(value, '');
+    return value;
   };
+}
+
+/** No database takes a NUL in a text, or half of a character that is written as two. @throws {AppError} INPUT_INVALID. */
+function requireStorable(value: unknown, field: string): void {
+  if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) {
+    throw new AppError('INPUT_INVALID', `"${field}" holds a character that is none.`, { field });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, part] of Object.entries(value)) {
+    requireStorable(name, field);
+    requireStorable(part, field === '' ? name : `${field}.${name}`);
+  }
 }
 
 interface SchemaError {
