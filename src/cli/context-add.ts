@@ -7,6 +7,7 @@ import { authorityOf, shownIdentity, trustFor } from '../client/node/server-iden
 import { bareFingerprint } from '../client/node/trust.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { confirm } from './confirm.js';
+import { formatFingerprint } from './format.js';
 
 export interface NewContext {
   readonly name: string;
@@ -99,8 +100,7 @@ async function authorityIn(file: string) {
     throw new AppError('USAGE_INVALID', `${file} holds no certificate in PEM.`, { file });
   }
   const digest = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex');
-  const fingerprint = (digest.toUpperCase().match(/../g) ?? []).join(':');
-  return { certificate, fingerprint };
+  return { certificate, fingerprint: formatFingerprint(digest) };
 }
 
 /** A question that everybody may ask, under the trust that was chosen: the certificate is verified here for the first time. */
