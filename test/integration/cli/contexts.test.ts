@@ -102,6 +102,16 @@ describe('context add', () => {
     expect(result.stderr).not.toContain('canary');
   });
 
+  it('loses none to another that is added at the same time', async () => {
+    await using server = await daemonAt();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await Promise.all(
+      names.map((name) => runCli(['context', 'add', name, '--url', server.url], server)),
+    );
+    const { contexts } = documentOf(await runCli(['context', 'list', '--json'], server));
+    expect(JSON.stringify(contexts).match(/"name":"[a-f]"/g)).toHaveLength(names.length);
+  });
+
   it('takes no name twice, and none that a path could be made of', async () => {
     await using server = await daemonAt();
     expect((await runCli(add(server.url), server)).status).toBe(0);
@@ -240,9 +250,15 @@ describe('daemon stop over a context', () => {
   });
 
   it('does not take a broken network for a daemon that does not run', async () => {
-    await using server = await daemonAt();
+    await using server = await scriptedServer({
+      'keys.list': () => ({ keys: [] }),
+      'daemon.get': (_, response) => void response.end('{}'),
+      'daemon.stop': (_, response) => void response.destroy(),
+    });
     await runCli(add(server.url), server);
+    const stop = ['daemon', 'stop', '--context', 'prod'];
+    expect((await runCli(stop, server)).status).toBe(6);
     await server.close();
-    expect((await runCli(['daemon', 'stop', '--context', 'prod'], server)).status).toBe(6);
+    expect((await runCli(stop, server)).status).toBe(6);
   });
 });
