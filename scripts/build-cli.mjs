@@ -19,10 +19,15 @@ const oclif = {
   topicSeparator: ' ',
   hooks: { command_not_found: './cli/command-not-found.cjs' },
   topics: {
+    audit: { description: 'Who did what, and what was refused.' },
     config: { description: 'Read and change the configuration of the daemon.' },
+    context: { description: 'Daemons elsewhere, and what is trusted to be them.' },
     daemon: { description: 'Run, watch, back up and install the core daemon.' },
+    member: { description: 'Who may use the grid, with which roles.' },
     node: { description: 'Nodes of the grid, from the stick they start from to their end.' },
     operation: { description: 'Long work of the daemon, such as the writing of a stick.' },
+    role: { description: 'Roles, and what they allow.' },
+    token: { description: 'Access tokens for pipelines.' },
     usb: { description: 'Drives of the daemon’s host that could be written.' },
   },
 };

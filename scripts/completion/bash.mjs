@@ -1,10 +1,13 @@
-import { argumentKinds, flagKinds } from './live-values.mjs';
+import { argumentKinds, flagKinds, globalKinds, whereFlags } from './live-values.mjs';
 
 /** plugin-autocomplete's function for bash, asked only where the daemon knows nothing. */
 export function bashCompletion(base) {
   return `${withoutRegistration(base)}
 _syntropy_live_kind()
 {
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in
+${globalKinds.map(({ flag, kind }) => `    ${flag}) echo ${kind}; return ;;`).join('\n')}
+  esac
   # The value of a flag, or the word right behind the command.
   case "\${COMP_WORDS[1]} \${COMP_WORDS[2]} \${COMP_WORDS[COMP_CWORD-1]}" in
 ${flagKinds.map(({ command, flag, kind }) => `    "${command} ${flag}") echo ${kind}; return ;;`).join('\n')}
@@ -30,7 +33,9 @@ _syntropy_live()
     return
   fi
   for ((i = 1; i < COMP_CWORD; i++)); do
-    [ "\${COMP_WORDS[i]}" = --state-dir ] && where=(--state-dir "\${COMP_WORDS[i+1]}")
+    case "\${COMP_WORDS[i]}" in
+      ${whereFlags.join('|')}) where+=("\${COMP_WORDS[i]}" "\${COMP_WORDS[i+1]}") ;;
+    esac
   done
   COMPREPLY=( $(compgen -W "$("\${COMP_WORDS[0]}" __complete "$kind" "\${where[@]}" 2>/dev/null)" -- "$cur") )
 }

@@ -1,4 +1,4 @@
-import { argumentKinds, flagKinds } from './live-values.mjs';
+import { argumentKinds, flagKinds, globalKinds, whereFlags } from './live-values.mjs';
 
 /** plugin-autocomplete knows no fish, so this is made from the same commands. */
 export function fishCompletion(config) {
@@ -41,8 +41,11 @@ end
 function __syntropy_live --argument-names kind
     set -l words (commandline -opc)
     set -l where
-    if set -l at (contains -i -- --state-dir $words)
-        set where --state-dir $words[(math $at + 1)]
+    for flag in ${whereFlags.join(' ')}
+        if set -l at (contains -i -- $flag $words)
+            and test (count $words) -gt $at
+            set -a where $flag $words[(math $at + 1)]
+        end
     end
     $words[1] __complete $kind $where 2>/dev/null
 end
@@ -62,7 +65,11 @@ function flagsOf({ id, flags }) {
       const live = flagKinds.find(
         (entry) => entry.command === command && entry.flag === `--${name}`,
       );
-      const values = live ? `(__syntropy_live ${live.kind})` : (options ?? []).join(' ');
+      const everywhere = globalKinds.find((entry) => entry.flag === `--${name}`);
+      const values =
+        (live ?? everywhere)
+          ? `(__syntropy_live ${(live ?? everywhere).kind})`
+          : (options ?? []).join(' ');
       return [
         `complete -c syntropy -n '__syntropy_in "${command}"' -l ${name}`,
         ...(char ? [`-s ${char}`] : []),

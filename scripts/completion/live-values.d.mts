@@ -10,3 +10,5 @@ export interface LiveValue {
 export const liveValues: readonly LiveValue[];
 export const argumentKinds: readonly LiveValue[];
 export const flagKinds: readonly LiveValue[];
+export const globalKinds: readonly Omit<LiveValue, 'command'>[];
+export const whereFlags: readonly string[];

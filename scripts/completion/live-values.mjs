@@ -8,10 +8,35 @@ export const liveValues = [
   { command: 'node update', kind: 'nodes' },
   { command: 'node delete', kind: 'nodes' },
   { command: 'node create', flag: '--usb', kind: 'drives' },
+  { command: 'node create', flag: '--owner', kind: 'members' },
   { command: 'operation show', kind: 'operations' },
   { command: 'operation wait', kind: 'running-operations' },
   { command: 'operation cancel', kind: 'running-operations' },
+  { command: 'member update', kind: 'members' },
+  { command: 'member remove', kind: 'members' },
+  { command: 'member add', flag: '--role', kind: 'roles' },
+  { command: 'member update', flag: '--role', kind: 'roles' },
+  { command: 'member list', flag: '--role', kind: 'roles' },
+  { command: 'member remove', flag: '--transfer-to', kind: 'members' },
+  { command: 'role show', kind: 'roles' },
+  { command: 'role set', kind: 'roles' },
+  { command: 'role remove', kind: 'roles' },
+  { command: 'token revoke', kind: 'tokens' },
+  { command: 'token list', flag: '--member', kind: 'members' },
+  { command: 'token revoke', flag: '--member', kind: 'members' },
+  { command: 'audit list', flag: '--member', kind: 'members' },
+  { command: 'context use', kind: 'contexts' },
+  { command: 'context remove', kind: 'contexts' },
 ];
+
+/** Flags of every command with such values, and what follows them is handed on to `__complete`. */
+export const globalKinds = [
+  { flag: '--context', kind: 'contexts' },
+  { flag: '--as', kind: 'members' },
+];
+
+/** Global flags that say whom to ask. */
+export const whereFlags = ['--state-dir', '--context'];
 
 export const argumentKinds = liveValues.filter(({ flag }) => flag === undefined);
 export const flagKinds = liveValues.filter(({ flag }) => flag !== undefined);

@@ -1,4 +1,4 @@
-import { argumentKinds, flagKinds } from './live-values.mjs';
+import { argumentKinds, flagKinds, globalKinds } from './live-values.mjs';
 
 /** plugin-autocomplete's script block for PowerShell, asked only where the daemon knows nothing. Not proven on Windows. */
 export function powershellCompletion(base) {
@@ -8,9 +8,12 @@ $syntropyLive = {
     $words = @($CommandAst.CommandElements | ForEach-Object { $_.ToString() })
     if ($WordToComplete -ne "") { $words = @($words | Select-Object -SkipLast 1) }
     $command = ($words | Select-Object -Skip 1 -First 2) -join " "
-    $kind = switch ("$command $($words[-1])") {
-${flagKinds.map(({ command, flag, kind }) => `        "${command} ${flag}" { "${kind}" }`).join('\n')}
+    $kind = switch ($words[-1]) {
+${globalKinds.map(({ flag, kind }) => `        "${flag}" { "${kind}" }`).join('\n')}
     }
+    if (-not $kind) { $kind = switch ("$command $($words[-1])") {
+${flagKinds.map(({ command, flag, kind }) => `        "${command} ${flag}" { "${kind}" }`).join('\n')}
+    } }
     if (-not $kind -and $words.Count -eq 3 -and -not $WordToComplete.StartsWith("-")) {
         $kind = switch ($command) {
 ${argumentKinds.map(({ command, kind }) => `            "${command}" { "${kind}" }`).join('\n')}

@@ -1,10 +1,13 @@
-import { argumentKinds, flagKinds } from './live-values.mjs';
+import { argumentKinds, flagKinds, globalKinds, whereFlags } from './live-values.mjs';
 
 /** plugin-autocomplete's functions for zsh, asked only where the daemon knows nothing. */
 export function zshCompletion(base) {
   return `${base.replace(/\n_syntropy\n$/, '\n')}
 _syntropy_live() {
   local kind=
+  case "$words[CURRENT-1]" in
+${globalKinds.map(({ flag, kind }) => `    ${flag}) kind=${kind} ;;`).join('\n')}
+  esac
   case "$words[2] $words[3] $words[CURRENT-1]" in
 ${flagKinds.map(({ command, flag, kind }) => `    "${command} ${flag}") kind=${kind} ;;`).join('\n')}
   esac
@@ -18,8 +21,11 @@ ${argumentKinds.map(({ command, kind }) => `      "${command}") kind=${kind} ;;`
     return
   fi
   local -a where values
-  local at=\${words[(I)--state-dir]}
-  (( at )) && where=(--state-dir "$words[at+1]")
+  local at flag
+  for flag in ${whereFlags.join(' ')}; do
+    at=\${words[(I)$flag]}
+    (( at && at + 1 < CURRENT )) && where+=($flag "$words[at+1]")
+  done
   values=("\${(@f)$($words[1] __complete $kind $where 2>/dev/null)}")
   compadd -- \${values:#}
 }

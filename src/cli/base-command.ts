@@ -2,7 +2,11 @@ import { Command, Flags } from '@oclif/core';
 import path from 'node:path';
 
 import { SyntropyClient } from '../client/client.js';
-import { resolveStatePaths, type StatePaths } from '../core/config/state-paths.js';
+import {
+  resolveClientDir,
+  resolveStatePaths,
+  type StatePaths,
+} from '../core/config/state-paths.js';
 import { requireLocal, type Target, type TargetFlags, targetOf, withPlace } from './target.js';
 
 /** Version of every document that --json prints. */
@@ -46,6 +50,11 @@ export abstract class BaseCommand extends Command {
     return this.paths(flags);
   }
 
+  /** Where contexts and sessions of this user lie. */
+  protected clientDirectory(flags: TargetFlags): string {
+    return resolveClientDir(flags['state-dir'] || undefined);
+  }
+
   /** @throws {AppError} CONTEXT_NOT_FOUND, CONFIG_INVALID, USAGE_INVALID. */
   protected target(flags: TargetFlags): Target {
     return (this.#target ??= targetOf(flags, (line) => this.note(line)));
@@ -67,6 +76,17 @@ export abstract class BaseCommand extends Command {
   /** A line for people on stderr, where it never gets between a script and its document. */
   protected note(line: string): void {
     process.stderr.write(`${line}\n`);
+  }
+
+  /**
+   * A secret that is shown this once: alone on stdout, for a script to take it from there; what is said about it goes to stderr. Under
+   * --json it is in the document, and nowhere else.
+   */
+  protected secret(about: string, what: string, secret: string | undefined): void {
+    if (this.jsonEnabled()) return;
+    this.note(about);
+    if (secret === undefined) this.note(`The ${what} was shown when this was done the first time.`);
+    else this.log('%s', secret);
   }
 
   /** One document of a stream, on one line. */

@@ -7,6 +7,10 @@ export const createFlags = {
     helpValue: '<name>',
     required: true,
   }),
+  owner: Flags.string({
+    summary: 'Member that the node belongs to [default: who makes it].',
+    helpValue: '<member>',
+  }),
   usb: Flags.string({
     summary: 'The disk to write, from `syntropy usb list`.',
     helpValue: '<device>',

@@ -13,6 +13,7 @@ const MAX_KEY_FILE_BYTES = 64 << 10;
 
 interface CreateFlags {
   readonly name: string;
+  readonly owner?: string | undefined;
   readonly usb?: string | undefined;
   readonly output?: string | undefined;
   readonly image: string;
@@ -36,7 +37,7 @@ interface CreateFlags {
  * @throws {AppError} USAGE_INVALID, FILE_NOT_FOUND.
  */
 export async function createRequest(flags: CreateFlags): Promise<CreateInput> {
-  const { sha256, description } = flags;
+  const { sha256, description, owner } = flags;
   const daemonUrl = flags['daemon-url'];
   const ttl = flags['join-ttl'];
   return {
@@ -53,6 +54,7 @@ export async function createRequest(flags: CreateFlags): Promise<CreateInput> {
     unmount: flags.unmount,
     eject: flags.eject,
     acceptRisks: [...(flags['accept-risk'] ?? [])],
+    ...(owner === undefined ? {} : { owner }),
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(description === undefined ? {} : { description }),
     ...(daemonUrl === undefined ? {} : { daemonUrl }),

@@ -1,6 +1,6 @@
 import type { Daemon } from '../contract/schemas/daemon.js';
 
-import { formatSeconds } from './format.js';
+import { formatFingerprint, formatSeconds } from './format.js';
 import { fields } from './table.js';
 
 /** A running daemon, a line for each fact. */
@@ -13,7 +13,7 @@ export function describeDaemon(daemon: Daemon): string {
     ['Socket', daemon.socket],
     ['Log', daemon.logFile],
     ['API', daemon.api?.url],
-    ['Fingerprint', daemon.api?.fingerprint],
+    ['SHA-256', daemon.api?.fingerprint && formatFingerprint(daemon.api.fingerprint)],
     [
       'Database',
       `${database.kind} PostgreSQL ${database.version}, schema ${database.schemaVersion}`,

@@ -28,6 +28,11 @@ export function parseDuration(text: string, flag: string): number {
   );
 }
 
+/** The same in whole seconds, of a flag that may be absent. @throws {AppError} USAGE_INVALID. */
+export function secondsOf(text: string | undefined, flag: string): number | undefined {
+  return text === undefined ? undefined : Math.round(parseDuration(text, flag) / 1000);
+}
+
 function unitMs(unit: string | undefined): number {
   return Object.entries(UNIT_MS).find(([name]) => name === unit)?.[1] ?? 0;
 }

@@ -43,3 +43,31 @@ export function callOptions(flags: { readonly 'idempotency-key'?: string | undef
   const key = flags['idempotency-key'];
   return key === undefined ? {} : { idempotencyKey: key };
 }
+
+export const memberArgument = { member: argument('Id or name of the member.') };
+
+export const roleArgument = { role: argument('Name of the role.') };
+
+export const rolesFlag = {
+  role: Flags.string({
+    summary: 'Role that the member has. May be repeated.',
+    helpValue: '<role>',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+};
+
+export const invitationTtlFlag = {
+  'invitation-ttl': Flags.string({
+    summary: 'How long the invitation is good [default: 7d].',
+    helpValue: '<duration>',
+  }),
+};
+
+export const ifVersionFlag = {
+  'if-version': Flags.integer({
+    summary: 'Only if it still has this version, from --json; otherwise status 5.',
+    helpValue: '<version>',
+    min: 1,
+  }),
+};

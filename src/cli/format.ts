@@ -44,3 +44,8 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
 }
+
+/** `AB:CD:…`, as openssl and `context add` show a fingerprint, from hexadecimal digits. */
+export function formatFingerprint(hex: string): string {
+  return (hex.toUpperCase().match(/../g) ?? []).join(':');
+}

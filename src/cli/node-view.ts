@@ -8,6 +8,7 @@ import { fields } from './table.js';
 export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   name: { title: 'NAME', value: (node) => node.name },
   status: { title: 'STATUS', value: (node) => node.status },
+  owner: { title: 'OWNER', value: (node) => node.owner.name },
   since: { title: 'SINCE', value: (node) => formatAge(node.statusSince) },
   labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
   description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
@@ -15,7 +16,7 @@ export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   id: { title: 'ID', value: (node) => node.id },
 };
 
-export const defaultNodeColumns = ['name', 'status', 'since', 'labels', 'id'] as const;
+export const defaultNodeColumns = ['name', 'status', 'since', 'owner', 'labels', 'id'] as const;
 
 /** All that is known of one node, a line each. */
 export function describeNode(node: Node): string {
@@ -23,6 +24,7 @@ export function describeNode(node: Node): string {
   return fields([
     ['Node', node.name],
     ['Id', node.id],
+    ['Owner', node.owner.name],
     ['Status', `${node.status} for ${formatAge(node.statusSince)}`],
     ['Reason', node.statusReason],
     ['Description', node.description],

@@ -1,7 +1,5 @@
-import type { OpenEntry } from '../../src/client/node/keychain.js';
-
-/** How a keychain can fail: not there, refusing to write, or losing what was written. */
-export type KeychainFault = 'absent' | 'locked' | 'forgetful';
+/** How a keychain can fail: not there, refusing to write, losing what was written, or giving back something else. */
+export type KeychainFault = 'absent' | 'locked' | 'forgetful' | 'garbling';
 
 /** A keychain in memory, and each way in which a real one was seen to fail. */
 export function fakeKeychain(fault?: KeychainFault) {
@@ -9,20 +7,21 @@ export function fakeKeychain(fault?: KeychainFault) {
   const keychain = {
     fault,
     entries,
-    open: (async (account) => {
+    open: async (account: string) => {
       if (keychain.fault === 'absent') throw new TypeError('Platform failure: DBus error');
       return {
-        async setSecret(secret) {
+        async setSecret(secret: Uint8Array) {
           if (keychain.fault === 'locked') throw new TypeError('no result found');
           if (keychain.fault !== 'forgetful') entries.set(account, Buffer.from(secret).toString());
         },
         async getSecret() {
           const found = entries.get(account);
-          return found === undefined ? null : Buffer.from(found);
+          const read = keychain.fault === 'garbling' ? found?.slice(1) : found;
+          return read === undefined ? null : Buffer.from(read);
         },
         deleteCredential: async () => entries.delete(account),
       };
-    }) satisfies OpenEntry as OpenEntry,
+    },
   };
   return keychain;
 }

@@ -28,6 +28,10 @@ const probes = {
   systemd: () => (hasProgram('systemd-analyze') ? undefined : 'needs systemd-analyze'),
   shells: () =>
     hasProgram('zsh') && hasProgram('fish') ? undefined : 'needs zsh and fish for completion',
+  keyring: () =>
+    hasProgram('gnome-keyring-daemon') && hasProgram('dbus-run-session')
+      ? undefined
+      : 'needs gnome-keyring and dbus-daemon',
 } as const;
 
 export type Requirement = keyof typeof probes;

@@ -168,3 +168,21 @@ export function nodeNamed(name: string, rest: Partial<Item<'nodes.get'>> = {}): 
     ...rest,
   };
 }
+
+/** A member as the daemon would show it. */
+export function memberNamed(
+  name: string,
+  rest: Partial<Item<'members.get'>> = {},
+): Item<'members.get'> {
+  const at = '2026-01-02T03:04:05.000Z';
+  return {
+    id: '018f6e2a-0000-7000-8000-0000000000bb',
+    name,
+    status: 'active',
+    roles: ['member'],
+    createdAt: at,
+    updatedAt: at,
+    version: 1,
+    ...rest,
+  };
+}

@@ -32,7 +32,7 @@ export default class NodeCreate extends BaseCommand {
     '<%= config.bin %> <%= command.id %> --usb /dev/sdb --name node-01',
     '<%= config.bin %> <%= command.id %> --output ./node-01.img --name node-01 --daemon-url https://grid.example.org:8080',
     '<%= config.bin %> <%= command.id %> --usb /dev/sdb --name node-01 --image debian.img.xz --yes --json --progress json',
-    '<%= config.bin %> <%= command.id %> --usb /dev/sdb --name node-01 --dry-run',
+    '<%= config.bin %> <%= command.id %> --usb /dev/sdb --name node-01 --owner ana --dry-run',
   ];
   static override flags = {
     ...createFlags,

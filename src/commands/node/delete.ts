@@ -1,6 +1,13 @@
 import { BaseCommand } from '../../cli/base-command.js';
 import { confirm } from '../../cli/confirm.js';
-import { callOptions, idempotencyFlag, nodeArgument, yesFlag } from '../../cli/flags.js';
+import {
+  callOptions,
+  idempotencyFlag,
+  ifVersionFlag,
+  nodeArgument,
+  yesFlag,
+} from '../../cli/flags.js';
+import { given } from '../../cli/given.js';
 
 export default class NodeDelete extends BaseCommand {
   static override summary = 'Delete a node.';
@@ -11,7 +18,7 @@ export default class NodeDelete extends BaseCommand {
     '<%= config.bin %> <%= command.id %> node-01 --yes --json',
   ];
   static override args = nodeArgument;
-  static override flags = { ...yesFlag, ...idempotencyFlag };
+  static override flags = { ...yesFlag, ...ifVersionFlag, ...idempotencyFlag };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(NodeDelete);
@@ -22,7 +29,11 @@ export default class NodeDelete extends BaseCommand {
       yes: flags.yes,
       json: this.jsonEnabled(),
     });
-    const deleted = await client.call('nodes.delete', { node: id }, callOptions(flags));
+    const deleted = await client.call(
+      'nodes.delete',
+      given({ node: id, ifVersion: flags['if-version'] }),
+      callOptions(flags),
+    );
     this.log(
       deleted.outcome === 'removed'
         ? `Removed node ${name}.`

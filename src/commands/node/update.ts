@@ -1,7 +1,8 @@
 import { Flags } from '@oclif/core';
 
 import { BaseCommand } from '../../cli/base-command.js';
-import { callOptions, idempotencyFlag, nodeArgument } from '../../cli/flags.js';
+import { callOptions, idempotencyFlag, ifVersionFlag, nodeArgument } from '../../cli/flags.js';
+import { given } from '../../cli/given.js';
 import { labelChange } from '../../cli/labels.js';
 import { describeNode } from '../../cli/node-view.js';
 
@@ -11,7 +12,7 @@ export default class NodeUpdate extends BaseCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-01 --name rack2-07',
     '<%= config.bin %> <%= command.id %> node-01 --label site=attic --label spare-',
-    '<%= config.bin %> <%= command.id %> node-01 --description ""',
+    '<%= config.bin %> <%= command.id %> node-01 --description "" --if-version 7',
   ];
   static override args = nodeArgument;
   static override flags = {
@@ -23,6 +24,7 @@ export default class NodeUpdate extends BaseCommand {
       multipleNonGreedy: true,
     }),
     description: Flags.string({ summary: 'New description; empty removes it.' }),
+    ...ifVersionFlag,
     ...idempotencyFlag,
   };
 
@@ -32,8 +34,11 @@ export default class NodeUpdate extends BaseCommand {
       'nodes.update',
       {
         node: args.node,
-        ...(flags.name === undefined ? {} : { name: flags.name }),
-        ...(flags.description === undefined ? {} : { description: flags.description }),
+        ...given({
+          ifVersion: flags['if-version'],
+          name: flags.name,
+          description: flags.description,
+        }),
         ...labelChange(flags.label ?? []),
       },
       callOptions(flags),

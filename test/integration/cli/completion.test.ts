@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { argumentKinds, flagKinds } from '../../../scripts/completion/live-values.mjs';
 import { runCli, runProgramOnTerminal, runShell } from '../../support/cli.js';
 import { missing } from '../../support/requirements.js';
-import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
+import { nodeNamed, scriptedDaemon, scriptedServer } from '../../support/scripted-daemon.js';
 import { stick } from '../../support/scripted-write.js';
 
 const OPERATION = '018f6e2a-0000-7000-8000-0000000000aa';
@@ -16,6 +16,14 @@ const worth = () =>
   scriptedDaemon({
     'nodes.list': () => ({ nodes: [nodeNamed('attic'), nodeNamed('cellar')] }),
     'drives.list': () => ({ drives: [stick] }),
+    'roles.list': () => ({
+      roles: ['admin', 'viewer'].map((name) => ({
+        name,
+        summary: '',
+        permissions: [],
+        builtIn: true,
+      })),
+    }),
     'operations.list': () => ({
       operations: [
         {
@@ -57,6 +65,8 @@ describe('the values for completion', () => {
     ['nodes', 'attic\ncellar\n'],
     ['drives', '/dev/sdz\n'],
     ['operations', `${OPERATION}\n`],
+    ['roles', 'admin\nviewer\n'],
+    ['contexts', 'local\n'],
   ])('are the %s that the daemon knows', async (kind, values) => {
     await using daemon = await worth();
     const { stdout, stderr, status } = await runCli(['__complete', kind], daemon);
@@ -69,10 +79,31 @@ describe('the values for completion', () => {
     expect((await runCli(argv)).stdout).toBe('attic\ncellar\n');
   });
 
+  it('come from the daemon of the context, with who is signed in there', async () => {
+    await using server = await scriptedServer({
+      'keys.list': () => ({ keys: [] }),
+      'nodes.list': () => ({ nodes: [nodeNamed('far')] }),
+    });
+    const env = { SYNTROPY_TOKEN: 'synpat_x' };
+    await runCli(['context', 'add', 'prod', '--url', server.url], server);
+    const ask = (...argv: string[]) => runCli(['__complete', ...argv], { ...server, env });
+    expect((await ask('nodes')).stdout).toBe('');
+    expect((await ask('nodes', '--context', 'prod')).stdout).toBe('far\n');
+    expect(server.calls.at(-1)?.headers.authorization).toBe('Bearer synpat_x');
+    expect((await ask('contexts')).stdout).toBe('local\nprod\n');
+    await server.close();
+    expect(await ask('nodes', '--context', 'prod')).toMatchObject({
+      stdout: '',
+      stderr: '',
+      status: 0,
+    });
+  });
+
   it.each([
     ['no daemon runs', ['__complete', 'nodes']],
     ['the kind is unknown', ['__complete', 'colours']],
     ['nothing is asked for', ['__complete']],
+    ['there is no such context', ['__complete', 'nodes', '--context', 'nowhere']],
   ])('are none, without a word, where %s', async (_, argv) => {
     const { stdout, stderr, status } = await runCli(argv);
     expect([stdout, stderr, status]).toEqual(['', '', 0]);
@@ -118,6 +149,13 @@ describe('bash', () => {
     expect(await inBash('node', 'delete', 'c')).toEqual(['cellar']);
     expect(await inBash('node', 'create', '--name', 'x', '--usb', '')).toEqual(['/dev/sdz']);
     expect(await inBash('operation', 'cancel', '')).toEqual([OPERATION]);
+    expect(await inBash('role', 'show', 'v')).toEqual(['viewer']);
+    expect(await inBash('member', 'add', 'ana', '--role', '')).toEqual(['admin', 'viewer']);
+  });
+
+  it('completes contexts anywhere, and asks the one that was named', async () => {
+    expect(await inBash('node', 'list', '--context', '')).toEqual(['local']);
+    expect(await inBash('node', 'create', '--context', 'nowhere', '--usb', '')).toEqual([]);
   });
 });
 
@@ -145,6 +183,8 @@ describe.skipIf(missing('shells'))('fish', () => {
     expect(await inFish('node status ')).toEqual(['attic', 'cellar']);
     expect(await inFish('node create --usb /d')).toEqual(['/dev/sdz']);
     expect(await inFish('operation cancel ')).toEqual([OPERATION]);
+    expect(await inFish('role show v')).toEqual(['viewer']);
+    expect(await inFish('node list --context ')).toEqual(['local']);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Answers } from '../../support/scripted-daemon.js';
 
 import { runCli } from '../../support/cli.js';
 import { golden } from '../../support/golden.js';
-import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
+import { memberNamed, nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
 import { scriptedWrite, stick } from '../../support/scripted-write.js';
 
 const AT = '2026-01-02T03:04:05.000Z';
@@ -33,11 +33,88 @@ const node = nodeNamed('node-01', {
   },
 });
 
+const ANA = { id: '018f6e2a-0000-7000-8000-0000000000bb', name: 'ana' };
+const TOKEN = '018f6e2a-0000-7000-8000-0000000000cc';
+const HASH = 'ab'.repeat(32);
+
+/** A member with every field that a member can have; so the others. */
+const member = memberNamed('ana', {
+  roles: ['member', 'auditor'],
+  description: 'attic',
+  lastSeenAt: AT,
+  version: 3,
+});
+const invitation = { secret: 'syninv_shown-once', expiresAt: AT };
+const token = {
+  id: TOKEN,
+  name: 'ci',
+  member: ANA,
+  scopes: ['nodes:read'],
+  createdAt: AT,
+  expiresAt: AT,
+  lastUsedAt: AT,
+};
+const role = {
+  name: 'auditor',
+  summary: 'Reads the log.',
+  permissions: ['audit:read'],
+  builtIn: false,
+};
+const key = { kty: 'RSA', use: 'sig', alg: 'RS256', kid: 'k-2', n: 'n', e: 'AQAB' } as const;
+
+/** What concerns people and their rights. */
+const identityAnswers: Answers = {
+  'members.list': () => ({ members: [member] }),
+  'members.get': () => member,
+  'members.create': () => ({ member, invitation }),
+  'members.update': () => ({ member, invitation }),
+  'members.delete': () => ({ member: { ...member, status: 'removed' }, transferredNodes: 2 }),
+  'tokens.list': () => ({ tokens: [token] }),
+  'tokens.create': () => ({ token, secret: 'synpat_shown-once' }),
+  'tokens.revoke': () => ({ ...token, revokedAt: AT }),
+  'roles.list': () => ({ roles: [role] }),
+  'roles.get': () => role,
+  'roles.set': () => role,
+  'roles.delete': () => role,
+  'keys.rotate': () => ({ keys: [key] }),
+  'sessions.get': () => ({
+    member: ANA,
+    actor: { id: ANA.id, name: 'admin' },
+    roles: ['member'],
+    permissions: ['nodes:read'],
+    via: 'socket',
+  }),
+  'audit.list': () => ({
+    entries: [
+      {
+        seq: 7,
+        at: AT,
+        member: ANA,
+        via: 'session',
+        source: '192.0.2.1',
+        operation: 'nodes.delete',
+        object: { kind: 'node', ref: 'node-01' },
+        outcome: 'PERMISSION_DENIED',
+        requestId: OPERATION,
+        hash: HASH,
+      },
+    ],
+  }),
+  'audit.verify': () => ({ ok: true, entries: 7, firstSeq: 1, head: { seq: 7, hash: HASH } }),
+  'audit.export': (_, response) => {
+    const record = { seq: 7, entry: '{"seq":7}', previousHash: HASH, hash: HASH };
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(`data: ${JSON.stringify(record)}\n\n`);
+    return undefined;
+  },
+};
+
 function answers(): Answers {
   const write = scriptedWrite({ drive: stick });
   write.end({ status: 'succeeded', result: { verified: true } });
   return {
     ...write.answers,
+    ...identityAnswers,
     'nodes.list': () => ({ nodes: [node] }),
     'nodes.get': () => node,
     'nodes.update': () => node,
@@ -90,6 +167,24 @@ describe('the --json document of', () => {
     'config set log.level debug',
     'help exit-codes',
     'daemon logs',
+    'daemon rotate-keys',
+    'whoami',
+    'member list',
+    'member add ana --role member',
+    'member update ana --invite',
+    'member remove ana --transfer-to ben --yes',
+    'token list',
+    'token create ci --scope nodes:read',
+    'token revoke ci',
+    'role list',
+    'role show auditor',
+    'role set auditor --permission audit:read',
+    'role remove auditor',
+    'audit list',
+    'audit verify',
+    'audit export',
+    'context list',
+    'context use local',
   ])('%s is as it was', async (line) => {
     await using daemon = await scriptedDaemon(answers());
     await mkdir(path.join(daemon.stateDir, 'logs'));

@@ -62,6 +62,14 @@ describe('every command', () => {
       'node:delete',
       'operation:cancel',
       'daemon:backup',
+      'daemon:rotate-keys',
+      'member:add',
+      'member:update',
+      'member:remove',
+      'token:create',
+      'token:revoke',
+      'role:set',
+      'role:remove',
     ];
     const without = changing.filter(
       (id) => !('idempotency-key' in (manifest.commands[id]?.flags ?? {})),

@@ -77,21 +77,6 @@ describe('the contexts', () => {
     expect((await stat(client.file)).mode & 0o777).toBe(0o600);
   });
 
-  it('lose no change to another that is made at the same time', async () => {
-    await using client = await directoryWith();
-    const names = Array.from({ length: 12 }, (_, index) => `grid-${index}`);
-    await Promise.all(
-      names.map((name) =>
-        changeContexts(client.directory, ({ contexts }) => ({
-          contexts: { ...contexts, [name]: grid },
-        })),
-      ),
-    );
-    expect(Object.keys(readContexts(client.directory).contexts).toSorted()).toEqual(
-      names.toSorted(),
-    );
-  });
-
   it('stay as they are where a change is refused', async () => {
     await using client = await directoryWith();
     await changeContexts(client.directory, () => ({ contexts: { grid } }));

@@ -197,7 +197,7 @@ describe('where a session is kept', () => {
     expect(keychain.entries.size).toBe(0);
   });
 
-  it.each(['absent', 'locked', 'forgetful'] as const)(
+  it.each(['absent', 'locked', 'forgetful', 'garbling'] as const)(
     'is a file where the keychain is %s, and that is said',
     async (fault) => {
       await using client = await clientDirectory(fakeKeychain(fault).open);
