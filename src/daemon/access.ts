@@ -54,5 +54,6 @@ export async function requireObject(
 
 /** What the input names, as it was given. */
 export function refOf(binding: ObjectBinding, input: Readonly<Record<string, unknown>>): string {
-  return String(input[binding.field] ?? '');
+  const ref = input[binding.field];
+  return typeof ref === 'string' ? ref : '';
 }

@@ -127,8 +127,7 @@ function bind(id: OperationId, operation: Operation, handlers: Handlers): Bound 
     id,
     operation,
     cost: operation.cost ?? DEFAULT_COST[operation.kind],
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every input of the registry is an object
-    check: inputValidator(operation.input) as Bound['check'],
+    check: inputValidator(operation.input),
     shape,
     shapeEach: streamShape(shape),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the registry ties each id to its handler's types; that tie is lost on a variable id

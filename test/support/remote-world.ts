@@ -107,7 +107,9 @@ export async function remoteWorld(
       const { body } = await first.ask('POST', '/v1/sessions', {
         body: { invitation: invitation?.secret, password: PASSWORD },
       });
-      return { name, id: String(body.member.id), ...body } as SignedIn;
+      const { accessToken, refreshToken } = body;
+      const signedIn: SignedIn = { name, id: String(body.member.id), accessToken, refreshToken };
+      return signedIn;
     },
     /** A role of its own with exactly these permissions, and a member who has it. */
     role: (role: string, permissions: readonly Permission[]) =>

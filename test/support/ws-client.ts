@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { WebSocket } from 'ws';
+import { type RawData, WebSocket } from 'ws';
 
 import type { Replica } from './remote-world.js';
 
@@ -29,7 +29,7 @@ export async function wsClient(replica: Pick<Replica, 'port'>, options: WsOption
   let closed:
     | { readonly code: number; readonly reason: Readonly<Record<string, unknown>> }
     | undefined;
-  socket.on('message', (data) => frames.push(JSON.parse(String(data))));
+  socket.on('message', (data) => frames.push(JSON.parse(textOf(data))));
   socket.on('close', (code, reason) => {
     closed = { code, reason: reason.length > 0 ? JSON.parse(reason.toString()) : {} };
   });
@@ -52,8 +52,8 @@ export async function wsClient(replica: Pick<Replica, 'port'>, options: WsOption
     /** Items of a subscription, as they come. */
     items: (id: string) =>
       frames
-        .filter((candidate) => candidate.id === id && 'item' in candidate)
-        .map(({ item }) => item as { cursor: string; type: string }),
+        .filter((candidate) => candidate.id === id)
+        .flatMap(({ item }) => (isEvent(item) ? [item] : [])),
     closed: () => waitFor('the connection to be closed', () => closed, 20_000),
     async [Symbol.asyncDispose]() {
       socket.terminate();
@@ -73,4 +73,18 @@ export async function upgradeRefusal(
   } catch (error) {
     return Number(/(\d{3})$/.exec(error instanceof Error ? error.message : '')?.[1]);
   }
+}
+
+interface SeenEvent {
+  readonly cursor: string;
+  readonly type: string;
+}
+
+function isEvent(item: unknown): item is SeenEvent {
+  return typeof item === 'object' && item !== null && 'cursor' in item && 'type' in item;
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString();
+  return Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString();
 }

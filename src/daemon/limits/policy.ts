@@ -14,9 +14,9 @@ const LOGIN_FAILURES_PER_ADDRESS = 30;
 
 export interface Limits {
   /** For every request from elsewhere, before anything is known of it. @throws {AppError} RATE_LIMITED. */
-  address(address: string): LimitWindow | Promise<LimitWindow>;
+  readonly address: (address: string) => LimitWindow | Promise<LimitWindow>;
   /** For every call of somebody known, by its weight. @throws {AppError} RATE_LIMITED. */
-  subject(subject: Subject, cost: number): LimitWindow | Promise<LimitWindow>;
+  readonly subject: (subject: Subject, cost: number) => LimitWindow | Promise<LimitWindow>;
   readonly logins: LoginThrottle;
 }
 
@@ -31,22 +31,25 @@ export function createLimits(limiter: RateLimiter, config: Config): Limits {
   };
 }
 
-function loginThrottle(limiter: RateLimiter): LoginThrottle {
-  const windows = (name: string, source: string): readonly [string, Allowance][] => [
-    [`login:${name}`, { limit: LOGIN_FAILURES_PER_MEMBER, windowMs: LOGIN_WINDOW_MS }],
-    [
-      `login-from:${network(source)}`,
-      { limit: LOGIN_FAILURES_PER_ADDRESS, windowMs: LOGIN_WINDOW_MS },
-    ],
+function loginWindows(name: string, source: string): readonly (readonly [string, Allowance])[] {
+  const perMember = { limit: LOGIN_FAILURES_PER_MEMBER, windowMs: LOGIN_WINDOW_MS };
+  const perAddress = { limit: LOGIN_FAILURES_PER_ADDRESS, windowMs: LOGIN_WINDOW_MS };
+  return [
+    [`login:${name}`, perMember],
+    [`login-from:${network(source)}`, perAddress],
   ];
+}
+
+function loginThrottle(limiter: RateLimiter): LoginThrottle {
   return {
     async attempt(name, source) {
-      for (const [key, allowance] of windows(name, source)) {
+      for (const [key, allowance] of loginWindows(name, source)) {
         allowed(await limiter.take(key, 1, allowance));
       }
     },
     async succeeded(name, source) {
-      for (const [key, allowance] of windows(name, source)) await limiter.take(key, -1, allowance);
+      for (const [key, allowance] of loginWindows(name, source))
+        await limiter.take(key, -1, allowance);
     },
   };
 }

@@ -92,16 +92,16 @@ export async function listenOnAddress(
     });
   });
   const timer = setInterval(() => {
-    void plan.renew().then(
-      (identity) => {
-        if (identity && app.server instanceof HttpsServer) {
-          app.server.setSecureContext({ cert: identity.certPem, key: identity.keyPem });
-        }
-      },
-      () => undefined,
-    );
+    // One that fails is done again in a week; the certificate lives for many.
+    void renewCertificate(app, plan).catch(() => undefined);
   }, RENEW_MS).unref();
   return { facts: factsOf(app, plan), close: () => clearInterval(timer) };
+}
+
+async function renewCertificate(app: FastifyInstance, plan: ApiPlan): Promise<void> {
+  const identity = await plan.renew();
+  if (!identity || !(app.server instanceof HttpsServer)) return;
+  app.server.setSecureContext({ cert: identity.certPem, key: identity.keyPem });
 }
 
 function factsOf(app: FastifyInstance, { host, identity }: ApiPlan): ApiFacts {

@@ -102,7 +102,7 @@ describe('a session', () => {
     const ana = await world.signedIn('ana');
 
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
+      Array.from({ length: 20 }, async (_, n) =>
         world.replicas[n % 2]?.ask('POST', '/v1/sessions/refresh', {
           body: { refreshToken: ana.refreshToken },
         }),

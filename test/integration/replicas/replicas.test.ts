@@ -10,7 +10,7 @@ describe('three daemons', () => {
     await using world = await remoteWorld({ replicas: 3 });
     const ana = await world.signedIn('ana');
     const answers = await Promise.all(
-      Array.from({ length: 12 }, (_, n) =>
+      Array.from({ length: 12 }, async (_, n) =>
         world.replicas[n % 3]?.ask('POST', '/v1/tokens', {
           token: ana.accessToken,
           body: { name: 'ci', scopes: ['nodes:read'] },
@@ -62,7 +62,7 @@ describe('three daemons', () => {
       ),
     );
 
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412, 412]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412, 412]);
     expect(answers.find(({ status }) => status === 412)?.body).toMatchObject({
       code: 'VERSION_CONFLICT',
       details: { version: 2 },

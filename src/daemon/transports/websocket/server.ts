@@ -57,7 +57,6 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
     attach(http) {
       http.on('upgrade', (request, socket, head) => {
         // Until ws takes over, a peer that breaks off would otherwise be an error that nobody hears.
-        const ignore = () => undefined;
         socket.on('error', ignore);
         upgrade(request, socket, head)
           .catch((error: unknown) => refuse(socket, error, options.log))
@@ -71,6 +70,10 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
       for (const connection of connections) connection.stop();
     },
   };
+}
+
+function ignore(): void {
+  // Somebody hung up.
 }
 
 async function admitted(
