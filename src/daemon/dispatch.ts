@@ -30,11 +30,8 @@ export interface CallContext {
   readonly onLimit?: (window: LimitWindow) => void;
 }
 
-/** What a handler is given. */
-export interface HandlerContext extends CallContext {
-  /** Tells the audit log what only the handler knows. */
-  readonly note: (learnt: AuditNote) => void;
-}
+/** Tells the audit log what only the handler knows. */
+export type Note = (learnt: AuditNote) => void;
 
 /**
  * What each operation is bound to. A stream answers with an async iterable of its output, after it has made sure
@@ -43,7 +40,8 @@ export interface HandlerContext extends CallContext {
 export type Handlers = {
   readonly [Id in OperationId]: (
     input: OperationInput<Id>,
-    context: HandlerContext,
+    context: CallContext,
+    note: Note,
   ) => (typeof registry)[Id]['kind'] extends 'stream'
     ? Promise<AsyncIterable<Wire<OperationOutput<Id>>>>
     : Promise<Wire<OperationOutput<Id>>>;
@@ -76,6 +74,10 @@ export interface DispatchDeps {
 
 const DEFAULT_COST = { query: 1, mutation: 5, stream: 5 } as const;
 
+function noNote(): void {
+  // A look changes nothing that the log would tell of.
+}
+
 interface Bound {
   readonly id: OperationId;
   readonly operation: Operation;
@@ -83,7 +85,7 @@ interface Bound {
   readonly check: (input: unknown) => Readonly<Record<string, unknown>>;
   readonly shape: (value: unknown) => unknown;
   readonly shapeEach: (items: AsyncIterable<unknown>) => AsyncIterable<unknown>;
-  readonly handler: (input: unknown, context: HandlerContext) => Promise<unknown>;
+  readonly handler: (input: unknown, context: CallContext, note: Note) => Promise<unknown>;
 }
 
 /**
@@ -142,13 +144,12 @@ async function read(
   context: CallContext,
 ): Promise<unknown> {
   const { operation, shape, shapeEach, handler } = bound;
-  const handlerContext = { ...context, note: () => undefined };
-  const input = await orAudited(deps, bound, checked, context);
+  const input = operation.object ? await orAudited(deps, bound, checked, context) : checked;
   if (operation.kind === 'stream') {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of Handlers makes a stream's handler answer with one
-    return shapeEach((await handler(input, handlerContext)) as AsyncIterable<unknown>);
+    return shapeEach((await handler(input, context, noNote)) as AsyncIterable<unknown>);
   }
-  const run = async () => shape(await handler(input, handlerContext));
+  const run = async () => shape(await handler(input, context, noNote));
   if (operation.cache === undefined) return run();
   return deps.cached(operation.cache, `${bound.id} ${JSON.stringify(input)}`, run);
 }
@@ -183,7 +184,7 @@ async function change(
       call,
       async (note) => {
         const input = await requireObject(deps.objects, operation, context.subject, checked);
-        return shape(await handler(input, { ...context, note }));
+        return shape(await handler(input, context, note));
       },
       codeOf,
     );

@@ -1,24 +1,39 @@
-import type { Static, TSchema } from 'typebox';
+import type { TObject } from 'typebox';
 
 import { Compile } from 'typebox/compile';
-import { Value } from 'typebox/value';
 
 import { AppError } from '../core/types/errors/app-error.js';
 
-/** Checks an input against its schema, with defaults filled in. @throws {AppError} INPUT_INVALID, naming the field. */
-export function inputValidator<S extends TSchema>(schema: S): (input: unknown) => Static<S> {
+type Input = Readonly<Record<string, unknown>>;
+
+/** Checks an input against its schema, with the defaults of its fields filled in. @throws {AppError} INPUT_INVALID, naming the field. */
+export function inputValidator(schema: TObject): (input: unknown) => Input {
   const validator = Compile(schema);
+  const defaults = Object.entries(schema.properties).flatMap(([name, field]) =>
+    'default' in field ? [[name, field.default] as const] : [],
+  );
   return (input) => {
-    const value: unknown = Value.Default(schema, structuredClone(input ?? {}));
-    if (!validator.Check(value)) throw invalid(validator.Errors(value));
+    const value = withDefaults(input ?? {}, defaults);
+    if (!validator.Check(value) || !isRecord(value)) throw invalid(validator.Errors(value));
     requireStorable(value, '');
     return value;
   };
 }
 
+function withDefaults(input: unknown, defaults: readonly (readonly [string, unknown])[]): unknown {
+  if (defaults.length === 0 || !isRecord(input)) return input;
+  const missing = defaults.filter(([name]) => input[name] === undefined);
+  return missing.length === 0 ? input : { ...input, ...Object.fromEntries(missing) };
+}
+
+function isRecord(value: unknown): value is Input {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** No database takes a NUL in a text, or half of a character that is written as two. @throws {AppError} INPUT_INVALID. */
 function requireStorable(value: unknown, field: string): void {
-  if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) {
+  if (typeof value === 'string') {
+    if (!value.includes('\0') && value.isWellFormed()) return;
     throw new AppError('INPUT_INVALID', `"${field}" holds a character that is none.`, { field });
   }
   if (typeof value !== 'object' || value === null) return;

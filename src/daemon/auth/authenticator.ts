@@ -49,10 +49,9 @@ export class Authenticator {
    */
   authenticate(authorization: string | undefined): Subject | Promise<Subject> {
     if (authorization === undefined) return anonymous;
-    const token = bearer(authorization);
-    const known = this.#known.get(token);
+    const known = this.#known.get(authorization);
     if (known && known.until > Date.now()) return known.subject;
-    return this.#find(token);
+    return this.#find(authorization);
   }
 
   /** The local socket's administrator, or the member that they act as. @throws {AppError} MEMBER_NOT_FOUND. */
@@ -71,17 +70,18 @@ export class Authenticator {
     this.#known.clear();
   }
 
-  async #find(token: string): Promise<Subject> {
+  async #find(authorization: string): Promise<Subject> {
+    const token = bearer(authorization);
     const generation = this.#generation;
     const subject = token.startsWith(TOKEN_PREFIX)
       ? await this.#byAccessToken(token)
       : await this.#bySession(token);
     if (generation !== this.#generation) return subject;
     const expiresAt = subject.expiresAt?.getTime() ?? Infinity;
-    this.#known.delete(token);
+    this.#known.delete(authorization);
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size >= MAX_KNOWN) this.#known.delete(oldest);
-    this.#known.set(token, { subject, until: Math.min(Date.now() + FRESH_MS, expiresAt) });
+    this.#known.set(authorization, { subject, until: Math.min(Date.now() + FRESH_MS, expiresAt) });
     return subject;
   }
 

@@ -29,7 +29,7 @@ export function memberHandlers(
       };
     },
     'members.get': ({ member }) => members.get(member),
-    'members.create': async (input, { subject, note }) => {
+    'members.create': async (input, { subject }, note) => {
       const made = await members.create(subject, input);
       note({ object: { kind: 'member', ref: made.member.id } });
       return made;

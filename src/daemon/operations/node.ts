@@ -46,7 +46,7 @@ export function nodeHandlers(
         ...(stick.target.kind === 'file' ? { output: stick.target.path } : {}),
       };
     },
-    'nodes.create': async (input, { subject, note }) => {
+    'nodes.create': async (input, { subject }, note) => {
       const { node, operation, warnings } = await nodes.create(createRequest(input), subject);
       note({ object: { kind: 'node', ref: node.id } });
       return { node, operation: showOperation(operation), warnings };

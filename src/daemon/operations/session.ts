@@ -9,12 +9,12 @@ export function sessionHandlers(
   sessions: SessionService,
 ): Pick<Handlers, 'sessions.create' | 'sessions.refresh' | 'sessions.get' | 'sessions.delete'> {
   return {
-    'sessions.create': async (input, { source, note }) => {
+    'sessions.create': async (input, { source }, note) => {
       const tokens = await sessions.open({ ...input, source });
       note({ member: tokens.member });
       return tokens;
     },
-    'sessions.refresh': async ({ refreshToken }, { note }) => {
+    'sessions.refresh': async ({ refreshToken }, _, note) => {
       const tokens = await sessions.refresh(refreshToken);
       note({ member: tokens.member });
       return tokens;

@@ -38,7 +38,7 @@ export function tokenHandlers(
           : {}),
       };
     },
-    'tokens.create': async (input, { subject, note }) => {
+    'tokens.create': async (input, { subject }, note) => {
       const made = await tokens.create(subject, input);
       note({ object: { kind: 'token', ref: made.token.id } });
       return made;

@@ -1,17 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import type { LimitWindow } from '../../dispatch.js';
-
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { toProblem } from './problem.js';
 
 /** What is left of the caller's limit (draft-ietf-httpapi-ratelimit-headers-06, which most clients know). */
-export function tellLimit(reply: FastifyReply, { limit, remaining, resetMs }: LimitWindow): void {
-  reply.headers({
-    'ratelimit-limit': limit,
-    'ratelimit-remaining': Math.max(0, remaining),
-    'ratelimit-reset': Math.ceil(resetMs / 1000),
-  });
+function tellLimit(request: FastifyRequest, reply: FastifyReply): void {
+  if (!request.limit) return;
+  const { limit, remaining, resetMs } = request.limit;
+  void reply
+    .header('ratelimit-limit', limit)
+    .header('ratelimit-remaining', Math.max(0, remaining))
+    .header('ratelimit-reset', Math.ceil(resetMs / 1000));
 }
 
 /** An object with a version goes with its ETag (RFC 9110 §8.8.3); one that the caller has already is not sent again. */
@@ -21,6 +20,7 @@ export function sendOutput(
   status: number,
   output: unknown,
 ) {
+  tellLimit(request, reply);
   const tag = tagOf(output);
   if (tag === undefined) return reply.code(status).send(output);
   reply.header('etag', tag);
@@ -41,8 +41,10 @@ function tagOf(output: unknown): string | undefined {
 /** RFC 9457, with what HTTP wants beside it: how to sign in, when to come back. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = toProblem(asAppError(error), request.id);
-  if (problem.code === 'INTERNAL') request.log.error({ err: error }, 'bug');
-  else request.log.info({ code: problem.code, details: problem.details }, problem.detail);
+  const { code, details, requestId } = problem;
+  if (code === 'INTERNAL') request.log.error({ err: error, requestId }, 'bug');
+  else request.log.info({ code, details, requestId }, problem.detail);
+  tellLimit(request, reply);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   const retryAfter = problem.details['retryAfterSeconds'];
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);

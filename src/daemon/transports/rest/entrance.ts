@@ -50,10 +50,11 @@ export interface RemoteOptions {
  * (DNS rebinding) is neither. There is no cookie that a browser could be tricked into sending; an Origin must be on the list besides.
  */
 export function remoteEntrance({ authenticate, hosts, origins }: RemoteOptions): Entrance {
+  const isKnown = hostCheck(hosts);
   return {
     admit({ headers }) {
       const { host, origin } = headers;
-      if (!isOurs(host, hosts)) {
+      if (!isKnown(host)) {
         throw new AppError('ORIGIN_REFUSED', 'This daemon does not go by that host name.', {
           setting: 'api.allowedHosts',
         });
@@ -75,8 +76,21 @@ export function remoteEntrance({ authenticate, hosts, origins }: RemoteOptions):
   };
 }
 
-function isOurs(host: string | undefined, hosts: ReadonlySet<string>): boolean {
-  if (host === undefined) return false;
+/** Clients say the same few things again and again. */
+const MAX_KNOWN_HOSTS = 256;
+
+function hostCheck(hosts: ReadonlySet<string>): (host: string | undefined) => boolean {
+  const known = new Set<string>();
+  return (host) => {
+    if (host === undefined) return false;
+    if (known.has(host)) return true;
+    const isGood = isOurs(host, hosts);
+    if (isGood && known.size < MAX_KNOWN_HOSTS) known.add(host);
+    return isGood;
+  };
+}
+
+function isOurs(host: string, hosts: ReadonlySet<string>): boolean {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host);
   const name = (match?.[1] ?? match?.[2] ?? '').toLowerCase();
   return isIP(name) !== 0 || hosts.has(name.replace(/\.$/, ''));

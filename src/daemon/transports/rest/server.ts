@@ -6,6 +6,8 @@ import type {
   FastifyServerOptions,
 } from 'fastify';
 
+import type { Logger } from 'pino';
+
 import Fastify, { LogController } from 'fastify';
 import { randomUUID } from 'node:crypto';
 
@@ -18,7 +20,7 @@ import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
 import { anonymous } from '../../subject.js';
-import { sendOutput, sendProblem, tellLimit } from './answer.js';
+import { sendOutput, sendProblem } from './answer.js';
 import { addressOf, type Entrance } from './entrance.js';
 import { idempotencyKeyOf, inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
@@ -35,7 +37,7 @@ const PREFLIGHT_SECONDS = 600;
 export interface RestOptions {
   readonly dispatch: Dispatch;
   readonly entrance: Entrance;
-  readonly log: FastifyBaseLogger;
+  readonly log: Logger;
   /** `socket` when everyone comes from there; otherwise the caller's address is told. */
   readonly source: 'socket' | 'address';
   /** Takes one from what this address may ask before it has said who it is. @throws {AppError} RATE_LIMITED. */
@@ -57,8 +59,11 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const { https, ...rest } = options.server ?? {};
+  const logger: FastifyBaseLogger = options.log;
   const app = Fastify({
-    loggerInstance: options.log,
+    loggerInstance: logger,
+    // A logger for each request would cost more than all the rest; lines that need the request say so themselves.
+    childLoggerFactory: (parent) => parent,
     // One line a request is enough: ours, when it has been answered.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
@@ -79,6 +84,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     async (_: unknown, body: unknown) => parseJson(String(body)),
   );
   app.decorateRequest('subject', null);
+  app.decorateRequest('limit', null);
   addHooks(app, options);
   app.setNotFoundHandler((request) => {
     throw new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`);
@@ -99,23 +105,29 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null until it has been found out. */
     subject: Subject | null;
+    /** What is left of the narrowest limit that was looked at. */
+    limit: LimitWindow | null;
   }
 }
 
 /** Before a body is read: from where, through which door, who. After the answer: one line. */
 function addHooks(app: FastifyInstance, options: RestOptions): void {
-  const { entrance, limitAddress } = options;
+  const { entrance, limitAddress, log } = options;
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'syntropy-api': API_VERSION, 'x-request-id': request.id });
-    if (limitAddress) tellLimit(reply, await limitAddress(addressOf(request.ip)));
+    void reply.header('syntropy-api', API_VERSION).header('x-request-id', request.id);
+    if (limitAddress) request.limit = await limitAddress(addressOf(request.ip));
     entrance.admit(request.raw);
     allowOrigin(entrance, request, reply);
     if (request.method === 'OPTIONS') return answerPreflight(entrance, request, reply);
-    request.subject = await entrance.identify(request.raw);
+    // Known already, most of the time.
+    const subject = entrance.identify(request.raw);
+    request.subject = subject instanceof Promise ? await subject : subject;
   });
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info(
+    if (!log.isLevelEnabled('info')) return;
+    log.info(
       {
+        requestId: request.id,
         method: request.method,
         route: request.routeOptions.url,
         status: reply.statusCode,
@@ -186,15 +198,24 @@ function contextOf(
   reply: FastifyReply,
   { source }: RestOptions,
 ): CallContext {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
   const idempotencyKey = idempotencyKeyOf(request.raw);
+  let gone: AbortController | undefined;
   return {
     subject: request.subject ?? anonymous,
     source: source === 'socket' ? source : addressOf(request.ip),
     requestId: request.id,
-    signal: gone.signal,
-    onLimit: (window) => tellLimit(reply, window),
+    // Made for those who look at it: most calls have ended before anybody could.
+    get signal() {
+      if (!gone) {
+        const controller = new AbortController();
+        gone = controller;
+        reply.raw.once('close', () => controller.abort());
+      }
+      return gone.signal;
+    },
+    onLimit: (window) => {
+      request.limit = window;
+    },
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
 }
