@@ -43,6 +43,8 @@ export interface RestOptions {
   /** TLS and the like. */
   readonly server?: Pick<FastifyServerOptions, 'trustProxy'> & { readonly https?: object };
   readonly maxConnections: number;
+  /** Given the server while it is empty, so that it sees what is refused, too. */
+  readonly observe?: (app: FastifyInstance) => void;
   /** Aborts when the daemon begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -79,6 +81,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     async (_: unknown, body: unknown) => parseJson(String(body)),
   );
   app.decorateRequest('subject', null);
+  options.observe?.(app);
   addHooks(app, options);
   app.setNotFoundHandler((request) => {
     throw new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`);
@@ -189,6 +192,7 @@ function contextOf(
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   const idempotencyKey = idempotencyKeyOf(request.raw);
+  const { traceparent: traceParent } = request.headers;
   return {
     subject: request.subject ?? anonymous,
     source: source === 'socket' ? source : addressOf(request.ip),
@@ -196,6 +200,7 @@ function contextOf(
     signal: gone.signal,
     onLimit: (window) => tellLimit(reply, window),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(typeof traceParent === 'string' ? { traceParent } : {}),
   };
 }
 
