@@ -14,6 +14,7 @@ export function describeDaemon(daemon: Daemon): string {
     ['Log', daemon.logFile],
     ['API', daemon.api?.url],
     ['SHA-256', daemon.api?.fingerprint && formatFingerprint(daemon.api.fingerprint)],
+    ['Metrics', `${daemon.opsUrl}/metrics`],
     [
       'Database',
       `${database.kind} PostgreSQL ${database.version}, schema ${database.schemaVersion}`,

@@ -6,6 +6,7 @@ import type { PrivateKey } from '../core/storage/postgres/key.repository.js';
 import type { Authenticator } from './auth/authenticator.js';
 import type { Dispatch } from './dispatch.js';
 import type { Limits } from './limits/policy.js';
+import type { HttpMetrics } from './observability/http-metrics.js';
 
 import { listenOnAddress, planApi, serverOptions } from './transports/api-listener.js';
 import {
@@ -17,6 +18,7 @@ import {
 import { createRestServer } from './transports/rest/server.js';
 import {
   createWebSocketTransport,
+  WEBSOCKET_PATH,
   type WebSocketTransport,
 } from './transports/websocket/server.js';
 
@@ -34,11 +36,12 @@ interface TransportParts {
   /** The grid's certificate authority, asked for only where a certificate is to be issued. */
   readonly authority: () => Promise<PrivateKey>;
   readonly stopping: AbortSignal;
+  readonly http: HttpMetrics;
 }
 
 /** The ways in: the local socket, which the caller opens, and, if there is to be one, the listener for members elsewhere. */
 export async function composeTransports(parts: TransportParts) {
-  const { config, log, dispatch, limits, authenticator, stopping } = parts;
+  const { config, log, dispatch, limits, authenticator, stopping, http } = parts;
   const localDoor = localEntrance((as) => authenticator.local(as));
   const local = createRestServer({
     dispatch,
@@ -46,6 +49,7 @@ export async function composeTransports(parts: TransportParts) {
     log,
     source: 'socket',
     maxConnections: MAX_LOCAL_CONNECTIONS,
+    observe: http.observe,
     stopping,
   });
   const sockets = [webSocket(parts, localDoor, local, 'socket')];
@@ -65,6 +69,7 @@ export async function composeTransports(parts: TransportParts) {
       limitAddress: limits.address,
       server: serverOptions(plan),
       maxConnections: MAX_REMOTE_CONNECTIONS,
+      observe: http.observe,
       stopping,
     });
     sockets.push(webSocket(parts, door, remote, 'address'));
@@ -87,7 +92,7 @@ export async function composeTransports(parts: TransportParts) {
 }
 
 function webSocket(
-  { dispatch, log, limits }: TransportParts,
+  { dispatch, log, limits, http }: TransportParts,
   entrance: Entrance,
   app: FastifyInstance,
   source: 'socket' | 'address',
@@ -96,6 +101,7 @@ function webSocket(
     dispatch,
     entrance,
     log,
+    onUpgrade: (status) => http.count('GET', WEBSOCKET_PATH, status),
     sourceOf: ({ socket }) => (source === 'socket' ? source : addressOf(socket.remoteAddress)),
     ...(source === 'socket' ? {} : { limitAddress: limits.address }),
   });

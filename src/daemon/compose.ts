@@ -8,6 +8,7 @@ import type { Config } from '../core/config/load.js';
 import type { StatePaths } from '../core/config/state-paths.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
 import type { ApiFacts } from './transports/api-listener.js';
+import type { Tracing } from './observability/tracing.js';
 import type { BackupDaemon, DaemonFacts } from './operations/daemon.js';
 
 import { createImageInspector } from '../core/platform/common/stick/image-inspector.js';
@@ -39,6 +40,7 @@ import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
 import { createMemoryLimiter } from './limits/limiter.js';
 import { createLimits } from './limits/policy.js';
+import { composeObservability } from './observability/observability.js';
 import { auditHandlers } from './operations/audit.js';
 import { daemonHandlers } from './operations/daemon.js';
 import { eventHandlers } from './operations/event.js';
@@ -56,6 +58,8 @@ export interface Parts {
   readonly masterKey: Buffer;
   readonly paths: StatePaths;
   readonly log: Logger;
+  /** Absent: nobody collects traces. */
+  readonly tracing?: Tracing | undefined;
   /** The built writer program. */
   readonly writerEntry: string;
   readonly daemonId: string;
@@ -85,7 +89,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
   await audit.adopt(others);
   await stores.idempotency.releaseOwn();
 
-  const limits = createLimits(createMemoryLimiter(), config);
+  const observed = composeObservability({ ...parts, pool: database.pool, parts: {} });
+  const limits = observed.limits(createLimits(createMemoryLimiter(), config));
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
@@ -113,6 +118,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   });
 
   let api: ApiFacts | undefined;
+  let opsUrl = '';
   const facts = (): DaemonFacts => ({
     id: daemonId,
     startedAt,
@@ -121,10 +127,11 @@ export async function compose(parts: Parts): Promise<Daemon> {
     schemaVersion: parts.schemaVersion,
     runningOperations: runner.count,
     api,
+    opsUrl,
     caSha256: identity.caSha256,
   });
   const cache = createMemoryCache();
-  const dispatch = createDispatch({
+  const calls = createDispatch({
     handlers: {
       ...nodeHandlers(nodes),
       ...usbHandlers(usb),
@@ -159,13 +166,20 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const transports = await composeTransports({
     config,
     log,
-    dispatch,
+    dispatch: observed.dispatch(calls),
     limits,
     authenticator: identity.authenticator,
     authority: identity.authority,
     stopping: stopping.signal,
+    http: observed.http,
   });
   api = transports.api;
+  const ops = await observed.listen({
+    runningJobs: () => runner.count,
+    followers: () => hub.followers,
+    webSockets: transports.connections,
+  });
+  opsUrl = ops.url;
 
   const leadership = seekLeadership(database.connection);
   const housekeeping = startHousekeeping(
@@ -179,6 +193,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     interrupted,
     async close() {
       stopping.abort();
+      observed.stopping();
       housekeeping.stop();
       const stopped = await runner.stopAll();
       log.info({ interrupted: stopped }, 'jobs ended');
@@ -188,6 +203,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await leadership.close();
       await listener.close();
       await daemons.remove(daemonId).catch(() => undefined);
+      await ops.close();
     },
   };
 }

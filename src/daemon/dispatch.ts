@@ -24,6 +24,8 @@ export interface CallContext {
   readonly source: string;
   readonly requestId: string;
   readonly idempotencyKey?: string;
+  /** Of the caller's trace, as W3C writes it. */
+  readonly traceParent?: string;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
   /** Told what is left of the caller's limit. */

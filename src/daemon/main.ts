@@ -20,6 +20,7 @@ import { errorCodes } from '../core/types/errors/codes.js';
 import { isUuid } from '../core/utils/node-name.js';
 import { compose } from './compose.js';
 import { createLogger } from './observability/logger.js';
+import { openTracing } from './observability/open-tracing.js';
 import { describeDaemon } from './operations/daemon.js';
 import { parseDaemonOptions } from './options.js';
 import { failureMessage, tellParent } from './report.js';
@@ -106,6 +107,9 @@ async function start(
   });
   closers.push({ what: 'database', close: () => database.close() });
   const schemaVersion = await migrate(database.pool, path.join(dist, 'migrations'));
+  const daemonId = await ownId(paths.stateDir);
+  const tracing = await openTracing(process.env, { daemonId, version, log });
+  if (tracing) closers.push({ what: 'tracing', close: () => tracing.close() });
   const daemon = await compose({
     config,
     database,
@@ -114,7 +118,8 @@ async function start(
     paths,
     log,
     writerEntry: path.join(dist, 'writer.mjs'),
-    daemonId: await ownId(paths.stateDir),
+    daemonId,
+    tracing,
     onStop,
   });
   closers.push({ what: 'daemon', close: () => daemon.close() });

@@ -4,16 +4,21 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 
+import type { Tracing } from '../../src/daemon/observability/tracing.js';
+
 import { SyntropyClient } from '../../src/client/client.js';
 import { localSocket } from '../../src/client/node/local-socket.js';
 import { loadConfig } from '../../src/core/config/load.js';
 import { resolveStatePaths } from '../../src/core/config/state-paths.js';
+import { programSchemaVersion } from '../../src/core/storage/postgres/migrate.js';
 import { compose } from '../../src/daemon/compose.js';
 import { listenOnSocket } from '../../src/daemon/socket.js';
-import { freshDatabase } from './postgres.js';
+import { freshDatabase, migrationsDirectory } from './postgres.js';
 
 /** A daemon in this process: the real composition on a database of its own, served on a real socket, with the real writer. */
-export async function daemonWorld(options: { config?: Record<string, string> } = {}) {
+export async function daemonWorld(
+  options: { config?: Record<string, string>; tracing?: Tracing } = {},
+) {
   const database = await freshDatabase();
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-world-'));
   const paths = resolveStatePaths(path.join(home, 'state'));
@@ -21,13 +26,14 @@ export async function daemonWorld(options: { config?: Record<string, string> } =
     const daemon = await compose({
       config: await loadConfig({ file: paths.configFile, env: {}, flags: options.config ?? {} }),
       database,
-      schemaVersion: 1,
+      schemaVersion: await programSchemaVersion(migrationsDirectory),
       masterKey: Buffer.alloc(32, 7),
       paths,
       log: pino({ level: 'silent' }),
       writerEntry: path.resolve('dist/writer.mjs'),
       daemonId,
       onStop: () => undefined,
+      tracing: options.tracing,
     });
     await listenOnSocket(daemon.rest, paths.socketPath, undefined);
     return daemon;

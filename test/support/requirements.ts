@@ -32,6 +32,7 @@ const probes = {
     hasProgram('gnome-keyring-daemon') && hasProgram('dbus-run-session')
       ? undefined
       : 'needs gnome-keyring and dbus-daemon',
+  prometheus: () => (hasProgram('prometheus') ? undefined : 'needs prometheus'),
 } as const;
 
 export type Requirement = keyof typeof probes;

@@ -21,6 +21,7 @@ export const Daemon = Type.Object({
   }),
   capabilities: Type.Array(Type.String(), { description: 'What this host can do, such as `usb`.' }),
   runningOperations: Type.Integer(),
+  opsUrl: Type.String({ description: 'Where probes and metrics are, as its host reaches it.' }),
   caSha256: Type.String({ description: 'Fingerprint of the grid’s own authority, in hex.' }),
   api: Type.Optional(
     Type.Object({

@@ -75,6 +75,20 @@ export const settings = {
     default: 3_000,
     summary: 'How much a caller may ask a minute: a reading call weighs 1, a changing one 5.',
   }),
+  'ops.listen': setting(
+    Type.String({ maxLength: 255, pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\s]+):[0-9]{1,5}$' }),
+    {
+      env: 'SYNTROPY_OPS_LISTEN',
+      default: '127.0.0.1:0',
+      summary:
+        'Address and port of probes and metrics, as `/livez`, `/readyz` and `/metrics`. Port 0: a free one.',
+    },
+  ),
+  'ops.allowedHosts': setting(Type.String({ maxLength: 4096 }), {
+    env: 'SYNTROPY_OPS_ALLOWED_HOSTS',
+    default: '',
+    summary: 'Host names by which probes and metrics may be asked for, comma separated.',
+  }),
   'audit.maxAgeDays': setting(Type.Integer({ minimum: 1, maximum: 36_500 }), {
     env: 'SYNTROPY_AUDIT_MAX_AGE_DAYS',
     default: 365,

@@ -19,6 +19,7 @@ export interface DaemonFacts {
   readonly runningOperations: number;
   /** Absent when it listens on its local socket only. */
   readonly api: ApiFacts | undefined;
+  readonly opsUrl: string;
   readonly caSha256: string;
 }
 
@@ -67,6 +68,7 @@ export function describeDaemon(facts: DaemonFacts) {
     },
     capabilities: process.platform === 'linux' ? ['usb', 'image'] : ['image'],
     runningOperations: facts.runningOperations,
+    opsUrl: facts.opsUrl,
     caSha256: facts.caSha256,
     ...(facts.api ? { api: facts.api } : {}),
   };

@@ -139,6 +139,7 @@ function answers(): Answers {
       database: { kind: 'embedded', version: '18.4', location: '/srv/pg', schemaVersion: 1 },
       capabilities: ['usb', 'image'],
       runningOperations: 0,
+      opsUrl: 'http://127.0.0.1:9464',
       caSha256: 'ab'.repeat(32),
       api: { url: 'https://attic:8080', tls: 'grid-ca', fingerprint: 'ab'.repeat(32) },
     }),

@@ -45,6 +45,8 @@ export interface RestOptions {
   /** TLS and the like. */
   readonly server?: Pick<FastifyServerOptions, 'trustProxy'> & { readonly https?: object };
   readonly maxConnections: number;
+  /** Given the server while it is empty, so that it sees what is refused, too. */
+  readonly observe?: (app: FastifyInstance) => void;
   /** Aborts when the daemon begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -85,6 +87,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
   );
   app.decorateRequest('subject', null);
   app.decorateRequest('limit', null);
+  options.observe?.(app);
   addHooks(app, options);
   app.setNotFoundHandler((request) => {
     throw new AppError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`);
@@ -200,6 +203,7 @@ function contextOf(
 ): CallContext {
   const idempotencyKey = idempotencyKeyOf(request.raw);
   let gone: AbortController | undefined;
+  const { traceparent: traceParent } = request.headers;
   return {
     subject: request.subject ?? anonymous,
     source: source === 'socket' ? source : addressOf(request.ip),
@@ -217,6 +221,7 @@ function contextOf(
       request.limit = window;
     },
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(typeof traceParent === 'string' ? { traceParent } : {}),
   };
 }
 

@@ -24,6 +24,8 @@ export interface WebSocketOptions {
   readonly sourceOf: (request: IncomingMessage) => string;
   /** @throws {AppError} RATE_LIMITED. */
   readonly limitAddress?: (address: string) => unknown;
+  /** Told how each request for an upgrade was answered. */
+  readonly onUpgrade?: (status: number) => void;
 }
 
 export interface WebSocketTransport {
@@ -50,6 +52,7 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
       const { dispatch, log } = options;
       const connection = new Connection(client, { dispatch, log, source, identify }, subject);
       connections.add(connection);
+      options.onUpgrade?.(101);
       client.on('close', () => connections.delete(connection));
     });
   };
@@ -59,7 +62,7 @@ export function createWebSocketTransport(options: WebSocketOptions): WebSocketTr
         // Until ws takes over, a peer that breaks off would otherwise be an error that nobody hears.
         socket.on('error', ignore);
         upgrade(request, socket, head)
-          .catch((error: unknown) => refuse(socket, error, options.log))
+          .catch((error: unknown) => options.onUpgrade?.(refuse(socket, error, options.log)))
           .finally(() => socket.off('error', ignore));
       });
     },
@@ -105,8 +108,8 @@ function withToken(request: IncomingMessage, token: string | undefined) {
     : { headers: { ...request.headers, authorization: `Bearer ${token}` } };
 }
 
-/** The handshake has not happened: an HTTP answer like any other refusal. */
-function refuse(socket: Duplex, error: unknown, log: Logger): void {
+/** The handshake has not happened: an HTTP answer like any other refusal. Says with which status. */
+function refuse(socket: Duplex, error: unknown, log: Logger): number {
   const requestId = randomUUID();
   const problem = toProblem(error, requestId);
   if (problem.code === 'INTERNAL') log.error({ err: error, requestId }, 'bug');
@@ -115,4 +118,5 @@ function refuse(socket: Duplex, error: unknown, log: Logger): void {
     `HTTP/1.1 ${problem.status} ${problem.code}\r\nConnection: close\r\n` +
       `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  return problem.status;
 }
