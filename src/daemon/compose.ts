@@ -37,7 +37,7 @@ import { EventHub } from './events/event-hub.js';
 import { createIdempotencyGate } from './idempotency.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
-import { createMemoryLimiter } from './limits/limiter.js';
+import { LocalLimiter } from './limits/limiter.js';
 import { createLimits } from './limits/policy.js';
 import { auditHandlers } from './operations/audit.js';
 import { daemonHandlers } from './operations/daemon.js';
@@ -85,7 +85,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   await audit.adopt(others);
   await stores.idempotency.releaseOwn();
 
-  const limits = createLimits(createMemoryLimiter(), config);
+  const limits = createLimits(new LocalLimiter(), config);
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
