@@ -29,6 +29,12 @@ import { tokenHandlers } from './operations/token.js';
 /** Events after which nothing that was found out about callers holds any longer. */
 const CHANGES_ACCESS = /^(member|role|session|token)\./;
 
+/** Tells this grid from others, and is the same on all its replicas. */
+export async function gridId({ database, masterKey }: Parts, now: () => Date): Promise<string> {
+  const { ca } = await ensureGridKeys(new KeyRepository(database.db, masterKey), now());
+  return certificateSha256(ca.publicPem).slice(0, 32);
+}
+
 /** Everything that is about who calls. */
 export async function composeIdentity(parts: Parts, limits: Limits, now: () => Date) {
   const { db } = parts.database;

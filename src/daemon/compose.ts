@@ -29,15 +29,13 @@ import { ProvisioningRepository } from '../core/storage/postgres/provisioning.re
 import { AppError } from '../core/types/errors/app-error.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { joinTokens } from './auth/join-tokens.js';
-import { createMemoryCache } from './cache.js';
-import { composeIdentity } from './compose-identity.js';
+import { composeIdentity, gridId } from './compose-identity.js';
 import { composeTransports } from './compose-transports.js';
 import { createDispatch } from './dispatch.js';
 import { EventHub } from './events/event-hub.js';
 import { createIdempotencyGate } from './idempotency.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
-import { LocalLimiter } from './limits/limiter.js';
 import { createLimits } from './limits/policy.js';
 import { auditHandlers } from './operations/audit.js';
 import { daemonHandlers } from './operations/daemon.js';
@@ -45,6 +43,8 @@ import { eventHandlers } from './operations/event.js';
 import { nodeHandlers } from './operations/node.js';
 import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
+import { openReplicas } from './replicas.js';
+import { version } from './version.js';
 
 /** Sessions that have ended are kept this long, so that a refresh token that comes late is still told from an unknown one. */
 const KEEP_SESSIONS_DAYS = 30;
@@ -85,20 +85,28 @@ export async function compose(parts: Parts): Promise<Daemon> {
   await audit.adopt(others);
   await stores.idempotency.releaseOwn();
 
-  const limits = createLimits(new LocalLimiter(), config);
+  const replicas = await openReplicas({
+    redisUrl: config.get('redis.url'),
+    namespace: await gridId(parts, now),
+    release: version,
+    onTrouble: (what, details) => log.warn(details, what),
+  });
+  const limits = createLimits(replicas.limiter, config);
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
   const cancelAsked = async () => {
     for (const id of await stores.operations.toCancel(daemonId)) runner.cancel(id);
   };
-  const listener = listen(database.connection, 'syntropy_events', (type) => {
+  const woken = (type: string | undefined) => {
     identity.onEvent(type);
     if (type === undefined || type === 'operation.cancel-requested') {
       cancelAsked().catch((error: unknown) => log.warn({ err: error }, 'cancelling failed'));
     }
     hub.wake();
-  });
+  };
+  const listener = listen(database.connection, 'syntropy_events', woken);
+  replicas.wakeUps.onWake(woken);
 
   const usb = composeUsb(parts);
   const nodes = new NodeService({
@@ -123,7 +131,6 @@ export async function compose(parts: Parts): Promise<Daemon> {
     api,
     caSha256: identity.caSha256,
   });
-  const cache = createMemoryCache();
   const dispatch = createDispatch({
     handlers: {
       ...nodeHandlers(nodes),
@@ -148,12 +155,16 @@ export async function compose(parts: Parts): Promise<Daemon> {
     limit: limits.subject,
     cached: async (topic, key, load) => {
       const cursor = await stores.events.topicCursor(topic);
-      const text = await cache.through(`${key} @${cursor}`, async () =>
+      const text = await replicas.cache.through(`${key} @${cursor}`, async () =>
         JSON.stringify(await load()),
       );
       return JSON.parse(text);
     },
-    onChange: (id) => identity.onEvent(id.replace(/s\./, '.')),
+    onChange: (id) => {
+      const type = id.replace(/s\./, '.');
+      identity.onEvent(type);
+      void replicas.wakeUps.publish(type);
+    },
   });
   const stopping = new AbortController();
   const transports = await composeTransports({
@@ -187,6 +198,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await transports.close();
       await leadership.close();
       await listener.close();
+      replicas.close();
       await daemons.remove(daemonId).catch(() => undefined);
     },
   };
