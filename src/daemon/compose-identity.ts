@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Limits } from './limits/policy.js';
-import type { Parts } from './compose.js';
+import type { Parts } from './parts.js';
 
 import { MemberService } from '../core/services/cooperative/member.service.js';
 import { RoleService } from '../core/services/cooperative/role.service.js';
@@ -28,6 +28,12 @@ import { tokenHandlers } from './operations/token.js';
 
 /** Events after which nothing that was found out about callers holds any longer. */
 const CHANGES_ACCESS = /^(member|role|session|token)\./;
+
+/** Tells this grid from others, and is the same on all its replicas. */
+export async function gridId({ database, masterKey }: Parts, now: () => Date): Promise<string> {
+  const { ca } = await ensureGridKeys(new KeyRepository(database.db, masterKey), now());
+  return certificateSha256(ca.publicPem).slice(0, 32);
+}
 
 /** Everything that is about who calls. */
 export async function composeIdentity(parts: Parts, limits: Limits, now: () => Date) {
@@ -100,3 +106,5 @@ export async function composeIdentity(parts: Parts, limits: Limits, now: () => D
 function tokenNotFound(id: string): AppError {
   return new AppError('TOKEN_NOT_FOUND', `There is no token ${id}.`, { token: id });
 }
+
+export type Identity = Awaited<ReturnType<typeof composeIdentity>>;

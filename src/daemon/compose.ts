@@ -1,71 +1,26 @@
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from 'pino';
 
-import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 
-import type { Config } from '../core/config/load.js';
-import type { StatePaths } from '../core/config/state-paths.js';
-import type { OpenDatabase } from '../core/storage/postgres/database.js';
-import type { ApiFacts } from './transports/api-listener.js';
-import type { Tracing } from './observability/tracing.js';
-import type { BackupDaemon, DaemonFacts } from './operations/daemon.js';
+import type { Identity } from './compose-identity.js';
+import type { DaemonFacts } from './operations/daemon.js';
 
-import { createImageInspector } from '../core/platform/common/stick/image-inspector.js';
-import { createOutputProbe } from '../core/platform/common/stick/output-probe.js';
-import { createStickWriter } from '../core/platform/common/stick/stick-writer.js';
-import { hostDrives } from '../core/platform/common/host-drives.js';
-import { NodeService } from '../core/services/node/node.service.js';
-import { UsbService } from '../core/services/usb/usb.service.js';
-import { AuditRepository } from '../core/storage/postgres/audit.repository.js';
-import { createBackup } from '../core/storage/postgres/backup/create.js';
-import { DaemonRepository } from '../core/storage/postgres/daemon.repository.js';
-import { EventRepository } from '../core/storage/postgres/event.repository.js';
-import { IdempotencyRepository } from '../core/storage/postgres/idempotency.repository.js';
 import { seekLeadership } from '../core/storage/postgres/leader.js';
 import { listen } from '../core/storage/postgres/listener.js';
-import { NodeRepository } from '../core/storage/postgres/node.repository.js';
-import { OperationRepository } from '../core/storage/postgres/operation.repository.js';
-import { ProvisioningRepository } from '../core/storage/postgres/provisioning.repository.js';
-import { AppError } from '../core/types/errors/app-error.js';
-import { AuditTrail } from './audit/audit-trail.js';
-import { joinTokens } from './auth/join-tokens.js';
-import { createMemoryCache } from './cache.js';
-import { composeIdentity } from './compose-identity.js';
+import { composeCalls } from './compose-calls.js';
+import { composeIdentity, gridId } from './compose-identity.js';
 import { composeTransports } from './compose-transports.js';
-import { createDispatch } from './dispatch.js';
 import { EventHub } from './events/event-hub.js';
-import { createIdempotencyGate } from './idempotency.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
-import { createMemoryLimiter } from './limits/limiter.js';
 import { createLimits } from './limits/policy.js';
 import { composeObservability } from './observability/observability.js';
-import { auditHandlers } from './operations/audit.js';
-import { daemonHandlers } from './operations/daemon.js';
-import { eventHandlers } from './operations/event.js';
-import { nodeHandlers } from './operations/node.js';
-import { operationHandlers } from './operations/operation.js';
-import { usbHandlers } from './operations/usb.js';
+import { now, openStores, type Parts, type Stores } from './parts.js';
+import { openReplicas, type Replicas } from './replicas.js';
+import { version } from './version.js';
 
 /** Sessions that have ended are kept this long, so that a refresh token that comes late is still told from an unknown one. */
 const KEEP_SESSIONS_DAYS = 30;
-
-export interface Parts {
-  readonly config: Config;
-  readonly database: OpenDatabase;
-  readonly schemaVersion: number;
-  readonly masterKey: Buffer;
-  readonly paths: StatePaths;
-  readonly log: Logger;
-  /** Absent: nobody collects traces. */
-  readonly tracing?: Tracing | undefined;
-  /** The built writer program. */
-  readonly writerEntry: string;
-  readonly daemonId: string;
-  /** Begins to stop this daemon; answers at once. */
-  readonly onStop: () => void;
-}
 
 /** A daemon, wired. The API for members elsewhere listens already, if there is to be one; the local socket does not yet. */
 export interface Daemon {
@@ -80,45 +35,27 @@ export interface Daemon {
 /** Builds the one daemon object graph. Everything that a piece needs is given here, by name. */
 export async function compose(parts: Parts): Promise<Daemon> {
   const { config, database, log, daemonId, paths } = parts;
-  const startedAt = new Date();
+  const startedAt = now();
   const stores = openStores(parts);
-  const { daemons, provisioning, audit } = stores;
-  await daemons.register({ id: daemonId, host: os.hostname(), pid: process.pid, startedAt });
-  const others = (await daemons.alive()).filter((id) => id !== daemonId);
-  const interrupted = await provisioning.interruptOrphans(others, now());
-  await audit.adopt(others);
-  await stores.idempotency.releaseOwn();
-
-  const observed = composeObservability({ ...parts, pool: database.pool, parts: {} });
-  const limits = observed.limits(createLimits(createMemoryLimiter(), config));
+  const interrupted = await takeUp(parts, stores, startedAt);
+  const replicas = await openReplicas({
+    redisUrl: config.get('redis.url'),
+    namespace: await gridId(parts, now),
+    release: version,
+    onTrouble: (what, details) => log.warn(details, what),
+  });
+  const observed = composeObservability({
+    ...parts,
+    pool: database.pool,
+    parts: redisPart(replicas),
+  });
+  const limits = observed.limits(createLimits(replicas.limiter, config));
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
-  const cancelAsked = async () => {
-    for (const id of await stores.operations.toCancel(daemonId)) runner.cancel(id);
-  };
-  const listener = listen(database.connection, 'syntropy_events', (type) => {
-    identity.onEvent(type);
-    if (type === undefined || type === 'operation.cancel-requested') {
-      cancelAsked().catch((error: unknown) => log.warn({ err: error }, 'cancelling failed'));
-    }
-    hub.wake();
-  });
+  const listener = composeWakeUps({ parts, stores, replicas, identity, hub, runner });
 
-  const usb = composeUsb(parts);
-  const nodes = new NodeService({
-    store: nodeStore(stores.nodes, provisioning),
-    owners: identity.members,
-    sticks: usb,
-    jobs: runner,
-    tokens: joinTokens,
-    address: () => ({ publicUrl: config.get('publicUrl'), caSha256: identity.caSha256 }),
-    newId: randomUUID,
-    now,
-  });
-
-  let api: ApiFacts | undefined;
-  let opsUrl = '';
+  let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
   const facts = (): DaemonFacts => ({
     id: daemonId,
     startedAt,
@@ -126,108 +63,96 @@ export async function compose(parts: Parts): Promise<Daemon> {
     database,
     schemaVersion: parts.schemaVersion,
     runningOperations: runner.count,
-    api,
-    opsUrl,
     caSha256: identity.caSha256,
+    ...reachable,
   });
-  const cache = createMemoryCache();
-  const calls = createDispatch({
-    handlers: {
-      ...nodeHandlers(nodes),
-      ...usbHandlers(usb),
-      ...operationHandlers({ store: stores.operations, runner, now }),
-      ...eventHandlers(hub),
-      ...auditHandlers(audit, identity.members),
-      ...daemonHandlers({ facts, onStop: parts.onStop, backup: backups(parts) }),
-      ...identity.handlers,
-    },
-    idempotency: createIdempotencyGate(stores.idempotency),
-    audit: new AuditTrail({ store: audit, now }),
-    objects: {
-      node: { find: ownedNode(stores.nodes), any: 'nodes:any' },
-      operation: {
-        find: ownedOperation(stores.operations),
-        any: 'operations:any',
-        hidden: operationNotFound,
-      },
-      token: identity.tokenRule,
-    },
-    limit: limits.subject,
-    cached: async (topic, key, load) => {
-      const cursor = await stores.events.topicCursor(topic);
-      const text = await cache.through(`${key} @${cursor}`, async () =>
-        JSON.stringify(await load()),
-      );
-      return JSON.parse(text);
-    },
-    onChange: (id) => identity.onEvent(id.replace(/s\./, '.')),
-  });
+  const calls = composeCalls({ ...parts, stores, identity, limits, hub, runner, replicas, facts });
   const stopping = new AbortController();
   const transports = await composeTransports({
-    config,
-    log,
+    ...{ config, log, limits, authenticator: identity.authenticator },
     dispatch: observed.dispatch(calls),
-    limits,
-    authenticator: identity.authenticator,
     authority: identity.authority,
     stopping: stopping.signal,
     http: observed.http,
   });
-  api = transports.api;
   const ops = await observed.listen({
     runningJobs: () => runner.count,
     followers: () => hub.followers,
     webSockets: transports.connections,
   });
-  opsUrl = ops.url;
-
+  reachable = { api: transports.api, opsUrl: ops.url };
   const leadership = seekLeadership(database.connection);
-  const housekeeping = startHousekeeping(
-    chores(parts, stores, identity, daemonId),
-    leadership,
-    log,
-  );
+  const housekeeping = startHousekeeping(chores(parts, stores, identity), leadership, log);
   return {
     rest: transports.local,
     facts,
     interrupted,
     async close() {
-      stopping.abort();
       observed.stopping();
+      stopping.abort();
       housekeeping.stop();
-      const stopped = await runner.stopAll();
-      log.info({ interrupted: stopped }, 'jobs ended');
+      log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
       transports.endStreams();
       hub.close();
       await transports.close();
       await leadership.close();
       await listener.close();
-      await daemons.remove(daemonId).catch(() => undefined);
+      replicas.close();
+      await stores.daemons.remove(daemonId).catch(() => undefined);
       await ops.close();
     },
   };
 }
 
-type Stores = ReturnType<typeof openStores>;
+/** Says that this daemon lives, and takes up what it or another left behind when it died. Answers how many operations were interrupted. */
+async function takeUp(
+  { daemonId }: Parts,
+  { daemons, provisioning, audit, idempotency }: Stores,
+  startedAt: Date,
+): Promise<number> {
+  await daemons.register({ id: daemonId, host: os.hostname(), pid: process.pid, startedAt });
+  const others = (await daemons.alive()).filter((id) => id !== daemonId);
+  const interrupted = await provisioning.interruptOrphans(others, now());
+  await audit.adopt(others);
+  await idempotency.releaseOwn();
+  return interrupted;
+}
 
-function openStores({ database: { db }, daemonId }: Parts) {
-  return {
-    daemons: new DaemonRepository(db),
-    provisioning: new ProvisioningRepository(db, daemonId),
-    nodes: new NodeRepository(db),
-    operations: new OperationRepository(db),
-    events: new EventRepository(db),
-    idempotency: new IdempotencyRepository(db, daemonId),
-    audit: new AuditRepository(db, daemonId),
+/** What this daemon can do without, for its readiness. */
+function redisPart(replicas: Replicas): Readonly<Record<string, () => 'ok' | 'degraded'>> {
+  if (replicas.state() === 'local') return {};
+  return { redis: () => (replicas.state() === 'ok' ? 'ok' : 'degraded') };
+}
+
+/** Hears of what happens here and on other daemons, and forgets what it thereby no longer knows. */
+function composeWakeUps(deps: {
+  readonly parts: Parts;
+  readonly stores: Stores;
+  readonly replicas: Replicas;
+  readonly identity: Identity;
+  readonly hub: EventHub;
+  readonly runner: OperationRunner;
+}) {
+  const { parts, stores, replicas, identity, hub, runner } = deps;
+  const cancelAsked = async () => {
+    for (const id of await stores.operations.toCancel(parts.daemonId)) runner.cancel(id);
   };
+  const woken = (type: string | undefined) => {
+    identity.onEvent(type);
+    if (type === undefined || type === 'operation.cancel-requested') {
+      cancelAsked().catch((error: unknown) => parts.log.warn({ err: error }, 'cancelling failed'));
+    }
+    hub.wake();
+  };
+  replicas.wakeUps.onWake(woken);
+  return listen(parts.database.connection, 'syntropy_events', woken);
 }
 
 /** What is done by the clock, and by whom. */
 function chores(
-  { config }: Parts,
+  { config, daemonId }: Parts,
   { daemons, provisioning, events, idempotency, audit }: Stores,
-  { sessionStore, keys }: Awaited<ReturnType<typeof composeIdentity>>,
-  daemonId: string,
+  { sessionStore, keys }: Identity,
 ) {
   return {
     beat: { what: 'heartbeat', work: () => daemons.beat(daemonId) },
@@ -254,61 +179,5 @@ function chores(
         work: () => keys.rotateWhenOld(config.get('auth.keyRotationDays'), now()),
       },
     ],
-  };
-}
-
-/** Sticks of this host, written by a process of their own. */
-function composeUsb({ config, log, writerEntry }: Parts): UsbService {
-  return new UsbService({
-    ...hostDrives(),
-    images: createImageInspector(),
-    outputs: createOutputProbe(),
-    writer: createStickWriter({
-      entry: writerEntry,
-      onStderr: (text) => log.error({ stderr: text }, 'writer'),
-    }),
-    maxConcurrentWrites: config.get('usb.maxConcurrentWrites'),
-  });
-}
-
-function now(): Date {
-  return new Date();
-}
-
-function backups({ database, paths }: Parts): BackupDaemon {
-  const source = { connection: database.connection, stateDir: paths.stateDir };
-  return (file, options) => createBackup(source, file, options);
-}
-
-function ownedNode(nodes: NodeRepository) {
-  return async (ref: string) => {
-    const node = await nodes.find(ref);
-    if (node) return { id: node.id, ownerId: node.owner.id };
-    throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
-  };
-}
-
-function ownedOperation(operations: OperationRepository) {
-  return async (id: string) => {
-    const operation = await operations.find(id);
-    if (operation) return { id, ownerId: operation.memberId };
-    throw operationNotFound(id);
-  };
-}
-
-function operationNotFound(id: string): AppError {
-  return new AppError('OPERATION_NOT_FOUND', `There is no operation ${id}.`, { operation: id });
-}
-
-/** One port over two repositories: making nodes is a matter of its own. */
-function nodeStore(nodes: NodeRepository, provisioning: ProvisioningRepository) {
-  return {
-    list: nodes.list.bind(nodes),
-    find: nodes.find.bind(nodes),
-    update: nodes.update.bind(nodes),
-    delete: nodes.delete.bind(nodes),
-    beginProvisioning: provisioning.beginProvisioning.bind(provisioning),
-    reportProgress: provisioning.reportProgress.bind(provisioning),
-    endProvisioning: provisioning.endProvisioning.bind(provisioning),
   };
 }

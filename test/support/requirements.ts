@@ -25,6 +25,7 @@ const probes = {
     ['gzip', 'xz', 'zstd', 'bzip2'].every(hasProgram) ? undefined : 'needs gzip, xz, zstd, bzip2',
   postgres: () =>
     existsSync('/usr/lib/postgresql') ? undefined : 'needs PostgreSQL server binaries',
+  redis: () => (hasProgram('redis-server') ? undefined : 'needs redis-server'),
   systemd: () => (hasProgram('systemd-analyze') ? undefined : 'needs systemd-analyze'),
   shells: () =>
     hasProgram('zsh') && hasProgram('fish') ? undefined : 'needs zsh and fish for completion',

@@ -21,6 +21,12 @@ export const settings = {
     secret: true,
     summary: 'PostgreSQL server, 15 or newer. Unset: the daemon runs its own.',
   }),
+  'redis.url': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'REDIS_URL',
+    default: undefined,
+    secret: true,
+    summary: 'Redis server through which replicas share limits. Unset: each counts by itself.',
+  }),
   publicUrl: setting(Type.String({ minLength: 1, maxLength: 2048, pattern: '^https?://' }), {
     env: 'SYNTROPY_PUBLIC_URL',
     default: undefined,
