@@ -69,7 +69,10 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const calls = composeCalls({ ...parts, stores, identity, limits, hub, runner, replicas, facts });
   const stopping = new AbortController();
   const transports = await composeTransports({
-    ...{ config, log, limits, authenticator: identity.authenticator },
+    config,
+    log,
+    limits,
+    authenticator: identity.authenticator,
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
     stopping: stopping.signal,
