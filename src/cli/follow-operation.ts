@@ -77,7 +77,13 @@ async function follow(
       }
       signal.throwIfAborted();
     } catch (error) {
-      const passing = error instanceof AppError && error.code === 'DAEMON_UNREACHABLE';
+      const code = error instanceof AppError ? error.code : 'INTERNAL';
+      if (code === 'CURSOR_EXPIRED') {
+        // Far behind: what happened in between is in the record that is read next.
+        ({ cursor } = await client.call('events.list', {}, { signal }));
+        continue;
+      }
+      const passing = code === 'DAEMON_UNREACHABLE' || code === 'DATABASE_UNAVAILABLE';
       lostSince ??= Date.now();
       if (!passing || signal.aborted || Date.now() - lostSince > LOST_AFTER_MS) throw error;
       await pause(RETRY_MS);
