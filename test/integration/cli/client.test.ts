@@ -91,6 +91,22 @@ describe('a command and its daemon', () => {
     expect((await runCli(['operation', 'wait', id], daemon)).status).toBe(0);
   });
 
+  it('go on waiting for a node over a restart of the daemon, but not for one that never ran', async () => {
+    let asked = 0;
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '9' }),
+      'events.follow': (_, response) => void response.destroy(),
+      'nodes.get': (_, response) => {
+        asked += 1;
+        if (asked === 3 || asked === 4) return void response.destroy();
+        return nodeNamed('node-01', { status: asked < 3 ? 'joining' : 'online' });
+      },
+    });
+    const argv = ['node', 'wait', 'node-01', '--for', 'online', '--timeout', '30s'];
+    expect((await runCli(argv, daemon)).status).toBe(0);
+    expect((await runCli(argv)).status).toBe(6);
+  });
+
   it('end with status 130 at Ctrl-C', async () => {
     // It never answers: the command is surely still waiting when the signal comes.
     await using daemon = await scriptedDaemon({ 'nodes.get': () => new Promise(() => undefined) });

@@ -83,6 +83,17 @@ describe('a server is believed', () => {
   });
 });
 
+describe('a server at an address of IPv6', () => {
+  it('is believed as any other', async () => {
+    const grid = await testAuthority();
+    const identity = await grid.issue([GRID_SERVER_NAME]);
+    await using server = await scriptedServer(nodes, identity, { host: '::1' });
+    const url = new URL(`https://[::1]:${server.port}`);
+    const trust = trustFor(await shownIdentity(url, 'prod'), url);
+    expect(await codeOf(client(url.href, trust).call('nodes.list', {}))).toBe('ok');
+  });
+});
+
 describe('a server is not believed', () => {
   it('when another authority of the same name signed for it', async () => {
     const [grid, other] = [await testAuthority(), await testAuthority()];
