@@ -52,3 +52,13 @@ export function parseHead(text: string): { expectSeq: number; expectHash: string
     flag: '--expect',
   });
 }
+
+/** A part of the log must never be taken for all of it. @throws {AppError} DAEMON_UNREACHABLE, with where to go on. */
+export function requireWhole(reason: string, next: number): void {
+  if (reason === 'complete') return;
+  throw new AppError(
+    'DAEMON_UNREACHABLE',
+    `The export broke off (${reason}). Go on with --from-seq ${next}.`,
+    { reason, fromSeq: next },
+  );
+}

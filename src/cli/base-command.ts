@@ -7,6 +7,7 @@ import {
   resolveStatePaths,
   type StatePaths,
 } from '../core/config/state-paths.js';
+import { clean } from './text.js';
 import { requireLocal, type Target, type TargetFlags, targetOf, withPlace } from './target.js';
 
 /** Version of every document that --json prints. */
@@ -86,7 +87,7 @@ export abstract class BaseCommand extends Command {
     if (this.jsonEnabled()) return;
     this.note(about);
     if (secret === undefined) this.note(`The ${what} was shown when this was done the first time.`);
-    else this.log('%s', secret);
+    else this.log('%s', clean(secret));
   }
 
   /** One document of a stream, on one line. */

@@ -31,6 +31,7 @@ export async function* changes(
   }
 }
 
-function isExpired(error: unknown): boolean {
+/** Whether a follower fell too far behind. */
+export function isExpired(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'CURSOR_EXPIRED';
 }

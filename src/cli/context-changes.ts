@@ -58,7 +58,10 @@ export async function removeContext(directory: string, name: string): Promise<Co
     throw new AppError('USAGE_INVALID', `"${LOCAL_CONTEXT}" is always there.`, { context: name });
   }
   const context = contextNamed(readContexts(directory), name);
-  await rememberedStore({ directory, context: name }, context)?.clear();
+  // A keychain that cannot be opened any more is no reason to keep the context for ever.
+  await rememberedStore({ directory, context: name }, context)
+    ?.clear()
+    .catch(() => undefined);
   await changeContexts(directory, ({ current, contexts }) => ({
     contexts: Object.fromEntries(Object.entries(contexts).filter(([other]) => other !== name)),
     ...(current === undefined || current === name ? {} : { current }),

@@ -1,16 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationRecord, Progress } from '../contract/schemas/operation.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { isExpired } from './changes.js';
 import { parseDuration } from './duration.js';
+import { overOutages } from './over-outages.js';
 import { type ProgressTeller, progressTeller } from './progress.js';
-
-/** A daemon that is gone for longer is lost; a restart of a replica is shorter. */
-const LOST_AFTER_MS = 5_000;
-const RETRY_MS = 250;
 
 export interface FollowOptions {
   readonly progress: ProgressTeller;
@@ -56,33 +52,33 @@ async function follow(
   signal: AbortSignal,
 ): Promise<OperationRecord> {
   let { cursor } = await client.call('events.list', {}, { signal });
-  let lostSince: number | undefined;
-  for (;;) {
-    try {
-      const record = await client.call('operations.get', { operation: operationId }, { signal });
-      if (record.endedAt !== undefined) return record;
-      lostSince = undefined;
-      const events = client.stream(
-        'events.follow',
-        { after: cursor, object: operationId },
-        { signal },
-      );
-      for await (const event of events) {
-        ({ cursor } = event);
-        if (event.type === 'operation.ended') break;
-        if (event.type === 'operation.progressed') {
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon puts a Progress there
-          onProgress(event.payload['progress'] as Progress);
+  return overOutages(
+    async (answered) => {
+      for (;;) {
+        const record = await client.call('operations.get', { operation: operationId }, { signal });
+        if (record.endedAt !== undefined) return record;
+        answered();
+        try {
+          const filter = { after: cursor, object: operationId };
+          for await (const event of client.stream('events.follow', filter, { signal })) {
+            ({ cursor } = event);
+            if (event.type === 'operation.ended') break;
+            if (event.type === 'operation.progressed') {
+              // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon puts a Progress there
+              onProgress(event.payload['progress'] as Progress);
+            }
+          }
+        } catch (error) {
+          if (!isExpired(error)) throw error;
+          // Far behind: what happened in between is in the record that is read next.
+          ({ cursor } = await client.call('events.list', {}, { signal }));
         }
+        signal.throwIfAborted();
       }
-      signal.throwIfAborted();
-    } catch (error) {
-      const passing = error instanceof AppError && error.code === 'DAEMON_UNREACHABLE';
-      lostSince ??= Date.now();
-      if (!passing || signal.aborted || Date.now() - lostSince > LOST_AFTER_MS) throw error;
-      await pause(RETRY_MS);
-    }
-  }
+    },
+    signal,
+    true,
+  );
 }
 
 /** How a command waits: by its --progress and --timeout. */

@@ -68,9 +68,12 @@ export function requireLocal({ name, context }: Pick<Target, 'name' | 'context'>
   );
 }
 
-/** Says where to go, when a daemon elsewhere cannot do what only the one at hand could. */
+/** Failures that are to be told otherwise where the daemon is not the one at hand. */
+const ABOUT_A_PLACE: readonly string[] = ['CAPABILITY_MISSING', 'DAEMON_UNREACHABLE'];
+
+/** Says which daemon it was that could not do something or did not answer, when it is one elsewhere. */
 export function withPlace(error: Error, target: Target | undefined): Error {
-  if (!target?.context || !(error instanceof AppError) || error.code !== 'CAPABILITY_MISSING') {
+  if (!target?.context || !(error instanceof AppError) || !ABOUT_A_PLACE.includes(error.code)) {
     return error;
   }
   return new AppError(

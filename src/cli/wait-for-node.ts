@@ -3,6 +3,7 @@ import type { Node } from '../contract/schemas/node.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
 import { changes } from './changes.js';
+import { overOutages } from './over-outages.js';
 
 export interface NodeWait {
   /** Id or name. */
@@ -23,14 +24,18 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
   let status: Node['status'] | undefined;
   try {
     // The name may change while we wait; the id does not.
-    const { id } = await client.call('nodes.get', { node: wait.node }, { signal: stop.signal });
-    for await (const _ of changes(client, { object: id }, stop.signal)) {
-      const node = await client.call('nodes.get', { node: id }, { signal: stop.signal });
-      ({ status } = node);
-      if (wait.statuses.includes(status)) return node;
-      if (status === 'failed') throw failed(node);
-    }
-    throw timedOut(wait, status);
+    let { node: ref } = wait;
+    return await overOutages(async (answered) => {
+      ({ id: ref } = await client.call('nodes.get', { node: ref }, { signal: stop.signal }));
+      for await (const _ of changes(client, { object: ref }, stop.signal)) {
+        const node = await client.call('nodes.get', { node: ref }, { signal: stop.signal });
+        answered();
+        ({ status } = node);
+        if (wait.statuses.includes(status)) return node;
+        if (status === 'failed') throw failed(node);
+      }
+      throw timedOut(wait, status);
+    }, stop.signal);
   } catch (error) {
     throw stop.signal.aborted ? timedOut(wait, status) : error;
   } finally {

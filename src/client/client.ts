@@ -45,6 +45,18 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** Why a daemon has ended a stream: `complete`, or what to go on after, such as `stopping` or `slow_reader`. */
+export interface StreamEnd {
+  readonly reason: string;
+  /** Of the last item that was sent, where items have one. */
+  readonly cursor?: string;
+}
+
+export interface StreamOptions extends Pick<CallOptions, 'signal'> {
+  /** Told before the stream ends, unless the connection breaks: for who must know whether it had everything. */
+  readonly onEnd?: (end: StreamEnd) => void;
+}
+
 export interface ClientOptions {
   readonly transport: Transport;
   /** Told once when client and daemon differ in the minor version of the API. */
@@ -79,17 +91,23 @@ export class SyntropyClient {
   }
 
   /**
-   * Items of a stream as they happen, until the signal aborts or the connection ends. To resume, call again with the cursor of
+   * Items of a stream as they happen, until the signal aborts or the daemon ends it. To resume, call again with the cursor of
    * the last item.
    * @throws {AppError} as `call`, also while it runs.
    */
   async *stream<Id extends StreamId>(
     id: Id,
     input: OperationInput<Id>,
-    options: Pick<CallOptions, 'signal'> = {},
+    options: StreamOptions = {},
   ): AsyncGenerator<OperationOutput<Id>> {
     const response = await this.#send(id, input, options, 0);
-    for await (const data of serverSentEvents(response.chunks)) {
+    for await (const { event, data } of serverSentEvents(response.chunks)) {
+      if (event === 'end') {
+        // Read also where nobody listens: it may be a failure.
+        const end = endOf(parseJson(data, id), id);
+        options.onEnd?.(end);
+        return;
+      }
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- shaped by the daemon, as in `call`
       yield parseJson(data, id) as OperationOutput<Id>;
     }
@@ -177,6 +195,12 @@ function failureOf(text: string, status: number, id: OperationId): AppError {
   }
   // What an HTTP server says by itself when it closes.
   if (status === 503) return new AppError('DAEMON_UNREACHABLE', 'The daemon is stopping.');
+  if (status === 502 || status === 504) {
+    return new AppError(
+      'DAEMON_UNREACHABLE',
+      `A proxy answers that it cannot reach the daemon (HTTP ${status}).`,
+    );
+  }
   return new AppError(
     'INTERNAL',
     `The daemon gave an unexpected answer to ${id} (HTTP ${status}).`,
@@ -211,8 +235,22 @@ function safeJson(text: string): unknown {
   }
 }
 
-/** The data of each event (https://html.spec.whatwg.org/multipage/server-sent-events.html); comments keep the line alive. */
-async function* serverSentEvents(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+/** What the last frame of a stream says. @throws {AppError} the failure that ended it. */
+function endOf(last: unknown, id: OperationId): StreamEnd {
+  const fields = new Map<string, unknown>(Object.entries(last ?? {}));
+  const error = fields.get('error');
+  if (error !== undefined) throw failureOf(JSON.stringify(error), 0, id);
+  const cursor = fields.get('cursor');
+  return {
+    reason: String(fields.get('reason')),
+    ...(typeof cursor === 'string' ? { cursor } : {}),
+  };
+}
+
+/** Each event (https://html.spec.whatwg.org/multipage/server-sent-events.html); comments keep the line alive. */
+async function* serverSentEvents(
+  chunks: AsyncIterable<string>,
+): AsyncGenerator<{ readonly event: string | undefined; readonly data: string }> {
   let pending = '';
   for await (const chunk of chunks) {
     const blocks = (pending + chunk).split('\n\n');
@@ -221,13 +259,10 @@ async function* serverSentEvents(chunks: AsyncIterable<string>): AsyncGenerator<
       throw new AppError('INTERNAL', 'The daemon sent an event that is too long.');
     }
     for (const block of blocks) {
-      // The daemon's last word: why it ends, which the reader finds out by asking on.
-      if (block.startsWith('event: end\n')) return;
-      const data = block
-        .split('\n')
-        .filter((line) => line.startsWith('data: '))
-        .map((line) => line.slice(6));
-      if (data.length > 0) yield data.join('\n');
+      const lines = block.split('\n');
+      const event = lines.find((line) => line.startsWith('event: '))?.slice(7);
+      const data = lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6));
+      if (data.length > 0) yield { event, data: data.join('\n') };
     }
   }
 }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { BaseCommand } from '../cli/base-command.js';
+import { clean } from '../cli/text.js';
 import { proofOf, requireRemote, signIn } from '../cli/sign-in.js';
 
 export default class Login extends BaseCommand {
@@ -40,7 +41,7 @@ export default class Login extends BaseCommand {
       userAgent: this.config.userAgent,
       note: (line) => this.note(line),
     });
-    this.log('Signed in to %s as %s.', session.context, session.member.name);
+    this.log('Signed in to %s as %s.', session.context, clean(session.member.name));
     if (process.env['SYNTROPY_TOKEN']) this.note('Warning: SYNTROPY_TOKEN wins over it.');
     return { session };
   }

@@ -30,6 +30,8 @@ export interface RemoteOptions extends Pick<Context, 'url' | 'trust'> {
   /** Named in failures. */
   readonly name: string;
   readonly credentials?: Credentials;
+  /** How long a stream may be silent. Default: 40 s. */
+  readonly streamSilenceMs?: number;
 }
 
 /**
@@ -63,7 +65,7 @@ async function send(
   base: string,
   asked: HttpRequest,
   token: string | undefined,
-  { url, name }: RemoteOptions,
+  { url, name, streamSilenceMs = STREAM_SILENCE_MS }: RemoteOptions,
 ): Promise<Dispatcher.ResponseData> {
   const isStream = asked.timeoutMs === 0;
   try {
@@ -77,7 +79,7 @@ async function send(
       body: asked.body ?? null,
       signal: limited(asked),
       headersTimeout: isStream ? STREAM_BEGIN_TIMEOUT_MS : asked.timeoutMs,
-      bodyTimeout: isStream ? STREAM_SILENCE_MS : asked.timeoutMs,
+      bodyTimeout: isStream ? streamSilenceMs : asked.timeoutMs,
     });
   } catch (error) {
     throw failure(error, asked, url, name);

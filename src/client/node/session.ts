@@ -29,13 +29,19 @@ export function sessionCredentials(options: SessionOptions): Credentials {
   const { store } = options;
   const now = options.now ?? Date.now;
   const isGood = (session: SessionTokens) => Date.parse(session.expiresAt) - LEEWAY_MS > now();
+  // A command that watches for hours asks the keychain once for each token, and not for each call.
+  let held: SessionTokens | undefined;
   return {
     async token() {
-      const session = await store.read();
-      if (!session || isGood(session)) return session?.accessToken;
+      if (held && isGood(held)) return held.accessToken;
+      held = await store.read();
+      if (!held || isGood(held)) return held?.accessToken;
       return renew(options, isGood);
     },
-    renewed: (refused) => renew(options, ({ accessToken }) => accessToken !== refused),
+    renewed(refused) {
+      held = undefined;
+      return renew(options, ({ accessToken }) => accessToken !== refused);
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 
+import { requireWhole } from '../../cli/audit-view.js';
 import { BaseCommand } from '../../cli/base-command.js';
 
 export default class AuditExport extends BaseCommand {
@@ -21,12 +22,18 @@ export default class AuditExport extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AuditExport);
-    const records = this.client(flags).stream('audit.export', { fromSeq: flags['from-seq'] });
-    let count = 0;
+    let reason = 'broken';
+    let next = flags['from-seq'];
+    const records = this.client(flags).stream(
+      'audit.export',
+      { fromSeq: next },
+      { onEnd: (end) => ({ reason } = end) },
+    );
     for await (const record of records) {
       this.line({ record });
-      count += 1;
+      next = record.seq + 1;
     }
-    if (!this.jsonEnabled()) this.note(`${count} entries.`);
+    requireWhole(reason, next);
+    if (!this.jsonEnabled()) this.note(`Exported up to ${next - 1}.`);
   }
 }

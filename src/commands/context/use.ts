@@ -16,6 +16,8 @@ export default class ContextUse extends BaseCommand {
     const { args, flags } = await this.parse(ContextUse);
     const contexts = await useContext(this.clientDirectory(flags), args.name);
     const context = shownContexts(contexts).find(({ current }) => current);
+    const env = process.env['SYNTROPY_CONTEXT'];
+    if (env) this.note(`Warning: SYNTROPY_CONTEXT is set, and ${env} wins over it.`);
     this.log('Commands speak to %s from now on.', context?.url ?? 'the daemon of this machine');
     return { context };
   }

@@ -64,6 +64,49 @@ describe('a command and its daemon', () => {
     expect(stderr).not.toContain('ECONNRESET');
   });
 
+  it.each([
+    ['it is too far behind', { code: 'CURSOR_EXPIRED', detail: 'Too old.' }],
+    ['the database restarts', { code: 'DATABASE_UNAVAILABLE', detail: 'Not now.' }],
+  ])('go on waiting for an operation where %s in the middle of the stream', async (_, problem) => {
+    const at = '2026-01-02T03:04:05.000Z';
+    const operation = { kind: 'nodes.create', subject: 'admin', createdAt: at } as const;
+    const id = '018f6e2a-0000-7000-8000-0000000000aa';
+    let asked = 0;
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '9' }),
+      'events.follow': (__, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.end(
+          `event: end\ndata: ${JSON.stringify({ reason: 'error', error: problem })}\n\n`,
+        );
+        return undefined;
+      },
+      'operations.get': () => {
+        asked += 1;
+        return asked === 1
+          ? { ...operation, id, status: 'running' }
+          : { ...operation, id, status: 'succeeded', endedAt: at };
+      },
+    });
+    expect((await runCli(['operation', 'wait', id], daemon)).status).toBe(0);
+  });
+
+  it('go on waiting for a node over a restart of the daemon, but not for one that never ran', async () => {
+    let asked = 0;
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '9' }),
+      'events.follow': (_, response) => void response.destroy(),
+      'nodes.get': (_, response) => {
+        asked += 1;
+        if (asked === 3 || asked === 4) return void response.destroy();
+        return nodeNamed('node-01', { status: asked < 3 ? 'joining' : 'online' });
+      },
+    });
+    const argv = ['node', 'wait', 'node-01', '--for', 'online', '--timeout', '30s'];
+    expect((await runCli(argv, daemon)).status).toBe(0);
+    expect((await runCli(argv)).status).toBe(6);
+  });
+
   it('end with status 130 at Ctrl-C', async () => {
     // It never answers: the command is surely still waiting when the signal comes.
     await using daemon = await scriptedDaemon({ 'nodes.get': () => new Promise(() => undefined) });

@@ -216,6 +216,30 @@ describe('a context', () => {
     expect(result.stderr).toContain(`Run the command on that host itself (${server.url}).`);
   });
 
+  it('is looked at by doctor, without what is about the drives of this machine', async () => {
+    await using server = await daemonAt();
+    await runCli(add(server.url), server);
+    await server.close();
+    const result = await runCli(['doctor', '--context', 'prod', '--json'], server);
+    expect(result.status).toBe(1);
+    const names = JSON.stringify(documentOf(result)['checks']).match(/"name":"[^"]+"/g);
+    expect(names).toEqual([
+      '"name":"runtime"',
+      '"name":"state directory"',
+      '"name":"configuration"',
+      '"name":"daemon"',
+    ]);
+    expect(result.stdout).toContain(server.url);
+  });
+
+  it('that is chosen against the environment is not spoken to, which is said', async () => {
+    await using server = await daemonAt();
+    await runCli(add(server.url), server);
+    const env = { SYNTROPY_CONTEXT: 'local' };
+    const { stderr } = await runCli(['context', 'use', 'prod'], { ...server, env });
+    expect(stderr).toContain('SYNTROPY_CONTEXT is set, and local wins');
+  });
+
   it('is a place for one’s own name only: --as is for the socket', async () => {
     await using server = await daemonAt();
     await runCli(add(server.url), server);

@@ -104,7 +104,7 @@ const identityAnswers: Answers = {
   'audit.export': (_, response) => {
     const record = { seq: 7, entry: '{"seq":7}', previousHash: HASH, hash: HASH };
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.end(`data: ${JSON.stringify(record)}\n\n`);
+    response.end(`data: ${JSON.stringify(record)}\n\nevent: end\ndata: {"reason":"complete"}\n\n`);
     return undefined;
   },
 };

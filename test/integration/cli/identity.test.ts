@@ -147,17 +147,25 @@ describe('audit', () => {
     expect((await runCli(['audit', 'verify', '--expect', '7'], daemon)).status).toBe(2);
   });
 
-  it('export fails when it breaks off, so that a part is never taken for the whole', async () => {
+  it.each([
+    ['the connection breaks', '', 'broke'],
+    ['the daemon stops', 'event: end\ndata: {"reason":"stopping"}\n\n', '--from-seq 2'],
+    ['it ends without a last word', ': nothing\n\n', '--from-seq 2'],
+  ])('export fails where %s: a part is never taken for the whole', async (_, last, said) => {
+    const record = { seq: 1, entry: '{}', previousHash: HASH, hash: HASH };
     await using daemon = await scriptedDaemon({
-      'audit.export': (_, response) => {
-        const record = { seq: 1, entry: '{}', previousHash: HASH, hash: HASH };
+      'audit.export': (__, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.write(`data: ${JSON.stringify(record)}\n\n`, () => response.destroy());
+        response.write(`data: ${JSON.stringify(record)}\n\n${last}`, () => {
+          if (last === '') response.destroy();
+          else response.end();
+        });
         return undefined;
       },
     });
-    const { status, stdout } = await runCli(['audit', 'export'], daemon);
+    const { status, stdout, stderr } = await runCli(['audit', 'export'], daemon);
     expect(status).toBe(6);
     expect(JSON.parse(stdout)).toMatchObject({ record: { seq: 1 } });
+    expect(stderr).toContain(said);
   });
 });

@@ -83,6 +83,17 @@ describe('a server is believed', () => {
   });
 });
 
+describe('a server at an address of IPv6', () => {
+  it('is believed as any other', async () => {
+    const grid = await testAuthority();
+    const identity = await grid.issue([GRID_SERVER_NAME]);
+    await using server = await scriptedServer(nodes, identity, { host: '::1' });
+    const url = new URL(`https://[::1]:${server.port}`);
+    const trust = trustFor(await shownIdentity(url, 'prod'), url);
+    expect(await codeOf(client(url.href, trust).call('nodes.list', {}))).toBe('ok');
+  });
+});
+
 describe('a server is not believed', () => {
   it('when another authority of the same name signed for it', async () => {
     const [grid, other] = [await testAuthority(), await testAuthority()];
@@ -211,6 +222,15 @@ describe('a remote call', () => {
     expect(await codeOf(call)).toBe('TIMED_OUT');
   });
 
+  it('takes a proxy that cannot reach the daemon for what it is', async () => {
+    await using server = await scriptedServer({
+      'nodes.list': (_, response) => void response.writeHead(502).end('<html>Bad Gateway</html>'),
+    });
+    expect(await codeOf(client(server.url, plain).call('nodes.list', {}))).toBe(
+      'DAEMON_UNREACHABLE',
+    );
+  });
+
   it('holds no answer without an end', async () => {
     await using server = await scriptedServer({
       'nodes.list': (_, response) => {
@@ -260,6 +280,51 @@ describe('a remote stream', () => {
     expect(await syntropy.call('nodes.list', {})).toMatchObject({ nodes: [{ name: 'node-01' }] });
     end?.();
     expect(await codeOf(items.next())).toBe('DAEMON_UNREACHABLE');
+  });
+
+  it('that has fallen silent is given up, for the network may be gone without a word', async () => {
+    await using server = await scriptedServer({
+      'events.follow': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(': connected\n\n');
+        return undefined;
+      },
+    });
+    const transport = remote({
+      url: server.url,
+      trust: { kind: 'none' },
+      name: 'prod',
+      streamSilenceMs: 200,
+    });
+    const stream = new SyntropyClient({ transport }).stream('events.follow', {});
+    await expect(stream.next()).rejects.toMatchObject({
+      code: 'DAEMON_UNREACHABLE',
+      message: expect.stringContaining('silent'),
+    });
+  });
+
+  it('fails as the daemon says when it ends it for a reason, and tells the reason else', async () => {
+    const problem = { code: 'CURSOR_EXPIRED', detail: 'Too old.', details: { oldestCursor: '7' } };
+    const ends = [
+      { reason: 'error', error: problem },
+      { reason: 'stopping', cursor: '1' },
+    ];
+    await using server = await scriptedServer({
+      'events.follow': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.end(`event: end\ndata: ${JSON.stringify(ends.shift())}\n\n`);
+        return undefined;
+      },
+    });
+    const syntropy = client(server.url, { kind: 'none' });
+    await expect(syntropy.stream('events.follow', {}).next()).rejects.toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      details: { oldestCursor: '7' },
+    });
+    const told: unknown[] = [];
+    const stream = syntropy.stream('events.follow', {}, { onEnd: (end) => told.push(end) });
+    expect(await stream.next()).toMatchObject({ done: true });
+    expect(told).toEqual([{ reason: 'stopping', cursor: '1' }]);
   });
 
   it('ends without a word when nobody wants more', async () => {

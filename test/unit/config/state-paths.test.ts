@@ -1,7 +1,11 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { type Host, resolveStatePaths } from '../../../src/core/config/state-paths.js';
+import {
+  type Host,
+  resolveClientDir,
+  resolveStatePaths,
+} from '../../../src/core/config/state-paths.js';
 
 const linux: Host = {
   platform: 'linux',
@@ -87,5 +91,19 @@ describe('the socket', () => {
   it('counts bytes, not characters', () => {
     const umlauts = `/srv/${'ü'.repeat(60)}`;
     expect(resolveStatePaths(umlauts, linux).socketPath).toMatch(/^\/tmp\/syntropy-1000\//);
+  });
+});
+
+describe('the directory of contexts and sessions', () => {
+  it('is the state directory that was chosen, else the user’s own', () => {
+    expect(resolveClientDir('/srv/s', linux)).toBe('/srv/s');
+    expect(resolveClientDir(undefined, withEnv({ SYNTROPY_STATE_DIR: '/srv/t' }))).toBe('/srv/t');
+    expect(resolveClientDir(undefined, linux)).toBe('/home/ana/.local/state/syntropy');
+  });
+
+  it('is never the system’s, which its users may not write', () => {
+    const served = { ...linux, systemServiceInstalled: true };
+    expect(resolveStatePaths(undefined, served).stateDir).toBe('/var/lib/syntropy');
+    expect(resolveClientDir(undefined, served)).toBe('/home/ana/.local/state/syntropy');
   });
 });
