@@ -38,12 +38,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const startedAt = now();
   const stores = openStores(parts);
   const interrupted = await takeUp(parts, stores, startedAt);
-  const replicas = await openReplicas({
-    redisUrl: config.get('redis.url'),
-    namespace: await gridId(parts, now),
-    release: version,
-    onTrouble: (what, details) => log.warn(details, what),
-  });
+  const replicas = await composeReplicas(parts);
   const observed = composeObservability({
     ...parts,
     pool: database.pool,
@@ -119,6 +114,15 @@ async function takeUp(
   await audit.adopt(others);
   await idempotency.releaseOwn();
   return interrupted;
+}
+
+async function composeReplicas(parts: Parts): Promise<Replicas> {
+  return openReplicas({
+    redisUrl: parts.config.get('redis.url'),
+    namespace: await gridId(parts, now),
+    release: version,
+    onTrouble: (what, details) => parts.log.warn(details, what),
+  });
 }
 
 /** What this daemon can do without, for its readiness. */

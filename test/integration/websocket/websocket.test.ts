@@ -123,6 +123,22 @@ describe('a WebSocket', () => {
     expect(await client.closed()).toMatchObject({ code: 4401, reason: { reason: 'revoked' } });
   });
 
+  it('stays open for a token that lives longer than a timer can count', async () => {
+    await using world = await remoteWorld();
+    const { secret } = await world.admin.call('tokens.create', {
+      name: 'year',
+      scopes: ['nodes:read', 'events:read'],
+      ttlSeconds: 31_536_000,
+    });
+    await using client = await wsClient(world, { token: secret });
+    client.send({ id: 's', subscribe: 'events.follow', input: {} });
+    await client.frame('the subscription', (frame) => frame['subscribed'] === true);
+
+    for (let n = 0; n < 5; n += 1) {
+      expect(await client.call('nodes.list')).toMatchObject({ output: { nodes: [] } });
+    }
+  });
+
   it('refuses to become another member', async () => {
     await using world = await remoteWorld();
     const ana = await world.signedIn('ana');

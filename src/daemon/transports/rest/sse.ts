@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
 import { cursorOf, wireText } from '../wire-text.js';
+import { atTime } from '../deadline.js';
 import { toProblem } from './problem.js';
 
 export interface SseOptions {
@@ -54,10 +55,14 @@ async function pump(
   onSent: (cursor: string | undefined) => void,
 ): Promise<StreamEnd> {
   const iterator = items[Symbol.asyncIterator]();
-  const expired = expiry(expiresAt);
+  let expire: (reason: 'token_expired') => void = () => undefined;
+  const expired = new Promise<'token_expired'>((resolve) => {
+    expire = resolve;
+  });
+  const deadline = atTime(expiresAt, () => expire('token_expired'));
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), expired.passed]);
+      const next = await Promise.race([iterator.next(), expired]);
       if (next === 'token_expired') return next;
       if (response.destroyed) return 'complete';
       if (next.done) return stopping.aborted ? 'stopping' : 'complete';
@@ -70,7 +75,7 @@ async function pump(
       }
     }
   } finally {
-    expired.clear();
+    deadline.clear();
     // Not waited for: a source that is asleep ends when the request does.
     void iterator.return?.();
   }
@@ -84,16 +89,6 @@ async function drained(response: ServerResponse): Promise<boolean> {
   } catch {
     return response.destroyed;
   }
-}
-
-function expiry(at: Date | undefined) {
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<'token_expired'>((resolve) => {
-    if (!at) return;
-    timer = setTimeout(() => resolve('token_expired'), Math.max(0, at.getTime() - Date.now()));
-    timer.unref();
-  });
-  return { passed, clear: () => clearTimeout(timer) };
 }
 
 function end(response: ServerResponse, last: object): void {

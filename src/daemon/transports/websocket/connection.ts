@@ -13,6 +13,7 @@ import { isOperationId } from '../../dispatch.js';
 import { toProblem } from '../rest/problem.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
 import { cursorOf, wireText } from '../wire-text.js';
+import { atTime } from '../deadline.js';
 import { parseFrame } from './frames.js';
 
 const AUTH_TIMEOUT_MS = 10_000;
@@ -54,7 +55,7 @@ export class Connection {
   readonly #running = new Map<string, Running>();
   #token: string | undefined;
   #member: string | undefined;
-  #expiry: NodeJS.Timeout | undefined;
+  #expiry: ReturnType<typeof atTime> | undefined;
   #badFrames = 0;
   #isAlive = true;
   #lastCursor: string | undefined;
@@ -76,7 +77,7 @@ export class Connection {
     socket.on('close', () => {
       clearInterval(heartbeat);
       clearTimeout(patience);
-      clearTimeout(this.#expiry);
+      this.#expiry?.clear();
       for (const { abort } of this.#running.values()) abort.abort();
     });
     if (subject) this.#welcome(subject);
@@ -152,13 +153,10 @@ export class Connection {
   #welcome(subject: Subject): void {
     const { id, name, expiresAt } = subject;
     this.#member = id;
-    clearTimeout(this.#expiry);
-    if (expiresAt) {
-      const leftMs = Math.max(0, expiresAt.getTime() - Date.now());
-      this.#expiry = setTimeout(() => {
-        this.#close(CLOSE.unauthenticated, { reason: 'token_expired', cursor: this.#lastCursor });
-      }, leftMs);
-    }
+    this.#expiry?.clear();
+    this.#expiry = atTime(expiresAt, () => {
+      this.#close(CLOSE.unauthenticated, { reason: 'token_expired', cursor: this.#lastCursor });
+    });
     this.#send({ ready: { apiVersion: API_VERSION, member: { id, name }, expiresAt } });
   }
 
