@@ -28,6 +28,7 @@ interface SigningKey {
 interface Loaded {
   readonly signing: SigningKey;
   readonly verifying: ReadonlyMap<string, KeyObject>;
+  readonly jwks: readonly PublicJwk[];
 }
 
 /** The keys that sign and verify access tokens: in the database for all replicas, here for half a minute at a time. */
@@ -54,11 +55,7 @@ export class TokenKeys {
 
   /** The key set as RFC 7517 has it, the one that signs first. */
   async publicKeys(): Promise<readonly PublicJwk[]> {
-    const { verifying } = await this.#current(FRESH_MS);
-    return Array.from(verifying, ([kid, key]) => {
-      const { n = '', e = '' } = key.export({ format: 'jwk' });
-      return { kty: 'RSA', use: 'sig', alg: 'RS256', kid, n, e };
-    });
+    return (await this.#current(FRESH_MS)).jwks;
   }
 
   async rotate(now: Date): Promise<void> {
@@ -97,13 +94,22 @@ export class TokenKeys {
     );
     const [newest] = keys;
     if (!newest) throw new TypeError('There is no key to sign tokens with.');
+    const verifying = new Map(
+      keys.map(({ id, publicPem }) => [id, createPublicKey(publicPem)] as const),
+    );
     return {
       signing: {
         id: newest.id,
         createdAt: newest.createdAt,
         key: createPrivateKey({ key: newest.privateDer, format: 'der', type: 'pkcs8' }),
       },
-      verifying: new Map(keys.map(({ id, publicPem }) => [id, createPublicKey(publicPem)])),
+      verifying,
+      jwks: Array.from(verifying, toJwk),
     };
   }
+}
+
+function toJwk([kid, key]: readonly [string, KeyObject]): PublicJwk {
+  const { n = '', e = '' } = key.export({ format: 'jwk' });
+  return { kty: 'RSA', use: 'sig', alg: 'RS256', kid, n, e };
 }
