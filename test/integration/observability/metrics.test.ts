@@ -218,6 +218,27 @@ describe('node_status', () => {
   });
 });
 
+// Goal: what a daemon can do without is missed aloud, and stops nothing.
+describe('a daemon whose Redis is gone', () => {
+  it('is ready, degraded by name, and tells no secret', async () => {
+    // Discard: nobody listens.
+    const url = 'redis://:canary-4711@127.0.0.1:9';
+    await using world = await daemonWorld({ config: { 'redis.url': url } });
+    const opsUrl = await opsUrlOf(world);
+
+    const seen = await waitFor('the loss to be seen', async () => {
+      const found = await scrape(opsUrl);
+      return found.value('syntropy_degraded', { part: 'redis' }) === 1 && found;
+    });
+    const ready = await fetch(`${opsUrl}/readyz`);
+    const report = await ready.text();
+
+    expect(ready.status).toBe(200);
+    expect(JSON.parse(report)).toMatchObject({ status: 'degraded', degraded: ['redis'] });
+    expect(`${report}${seen.text}`).not.toContain('canary');
+  });
+});
+
 // Goal: from the numbers alone one sees which operation is slow and which fails.
 describe('operations are measured', () => {
   it('by outcome, with the code of what went wrong', async () => {
