@@ -41,7 +41,7 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
       const routes = new WeakMap<object, Map<number, Counter>>();
       app.addHook('onRequest', (request, reply, done) => {
         const { config } = request.routeOptions;
-        reply.raw.once('close', () => {
+        reply.raw.on('close', () => {
           const status = reply.raw.headersSent ? reply.raw.statusCode : STATUS_GONE;
           // All that have no route share one configuration, so that only the method tells them apart.
           if (config.url === undefined) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
@@ -217,6 +218,27 @@ describe('node_status', () => {
   });
 });
 
+// Goal: what a daemon can do without is missed aloud, and stops nothing.
+describe('a daemon whose Redis is gone', () => {
+  it('is ready, degraded by name, and tells no secret', async () => {
+    // Discard: nobody listens.
+    const url = 'redis://:canary-4711@127.0.0.1:9';
+    await using world = await daemonWorld({ config: { 'redis.url': url } });
+    const opsUrl = await opsUrlOf(world);
+
+    const seen = await waitFor('the loss to be seen', async () => {
+      const found = await scrape(opsUrl);
+      return found.value('syntropy_degraded', { part: 'redis' }) === 1 && found;
+    });
+    const ready = await fetch(`${opsUrl}/readyz`);
+    const report = await ready.text();
+
+    expect(ready.status).toBe(200);
+    expect(JSON.parse(report)).toMatchObject({ status: 'degraded', degraded: ['redis'] });
+    expect(`${report}${seen.text}`).not.toContain('canary');
+  });
+});
+
 // Goal: from the numbers alone one sees which operation is slow and which fails.
 describe('operations are measured', () => {
   it('by outcome, with the code of what went wrong', async () => {
@@ -302,6 +324,41 @@ describe('WebSocket connections', () => {
     await waitFor('the connection to be gone', async () => {
       return (await scrape(opsUrl)).value('syntropy_websocket_connections') === 0;
     });
+  });
+});
+
+// Goal: the page that people write their alerts from says what there is.
+describe('docs/MONITORING.md', () => {
+  it('lists every metric of ours, with its type and labels', async () => {
+    await using world = await daemonWorld();
+    const opsUrl = await opsUrlOf(world);
+    await addNode(world, 'one', 'online');
+    await expect(world.client.call('nodes.get', { node: 'none' })).rejects.toMatchObject({
+      code: 'NODE_NOT_FOUND',
+    });
+    const page = await readFile('docs/MONITORING.md', 'utf8');
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\| ([^|]*)\|/gm)].map((row) => ({
+      name: row[1] ?? '',
+      type: row[2],
+      labels: [...(row[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label),
+    }));
+
+    const { text, series } = await scrape(opsUrl);
+
+    const present = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)]
+      .map(([, name = '', type]) => ({ name, type }))
+      .filter(({ name }) => !/^(process|nodejs)_/.test(name))
+      .map(({ name, type }) => {
+        const [one] = series(type === 'histogram' ? `${name}_count` : name);
+        return { name, type, labels: one ? Object.keys(one.labels) : undefined };
+      });
+    const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
+    // Of a part that can be missing there is none in this daemon, so its labels are not seen.
+    expect(present.toSorted(byName)).toEqual(
+      rows
+        .map((row) => (row.name === 'syntropy_degraded' ? { ...row, labels: undefined } : row))
+        .toSorted(byName),
+    );
   });
 });
 

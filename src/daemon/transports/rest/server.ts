@@ -25,11 +25,14 @@ import { addressOf, type Entrance } from './entrance.js';
 import { idempotencyKeyOf, inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
 import { sendEvents } from './sse.js';
+import { readableTarget } from './target.js';
 
 const BODY_LIMIT_BYTES = 1 << 20;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** For receiving a request; answering may take as long as the operation does. Fastify's own default is none. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** More than fits into the head of a request. */
+const MAX_PARAM_LENGTH = 1 << 16;
 const KEEP_ALIVE_TIMEOUT_MS = 15_000;
 /** For a browser that asks before it calls; it may remember the answer for so long. */
 const PREFLIGHT_SECONDS = 600;
@@ -73,7 +76,9 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(https ? { https: { ...limits, ...https } } : { http: limits }),
     ...rest,
-    routerOptions: { maxParamLength: 255 },
+    // The router has no say in what is too long: the contract has, past the door.
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    rewriteUrl: (request) => readableTarget(request.url ?? ''),
     genReqId: () => randomUUID(),
     return503OnClosing: true,
   });
