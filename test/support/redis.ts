@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
@@ -23,38 +23,41 @@ export interface TestRedis extends AsyncDisposable {
   ask<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
 }
 
+/** Starts the server, says its process id, and kills it when nobody holds the other end of stdin any more. */
+const KEEPER = 'redis-server "$@" >&2 & echo $!; cat >&2; kill -9 $!';
+
 /** Starts a server; `args` are further ones of redis-server’s. */
 export async function startRedis(...args: readonly string[]): Promise<TestRedis> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'syntropy-redis-'));
   const socket = path.join(directory, 'redis.sock');
-  let server: ChildProcess | undefined;
-  const killLeftover = () => void server?.kill('SIGKILL');
-  // A run that is terminated ends at once, without the test’s end.
-  process.once('exit', killLeftover);
+  const files = ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory];
+  let server: Awaited<ReturnType<typeof keep>> | undefined;
 
   const start = async () => {
-    server = spawn(
-      'redis-server',
-      ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory, ...args],
-      { stdio: 'ignore' },
-    );
+    server = await keep([...files, ...args]);
     await waitFor('redis-server', () => answers(socket));
   };
   const stop = async () => {
-    const running = server;
+    await server?.end();
     server = undefined;
-    if (!running || running.exitCode !== null) return;
-    running.kill('SIGKILL');
-    await once(running, 'exit');
     await rm(socket, { force: true });
   };
-  await start();
+  const remove = async () => {
+    await stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
   return {
     url: `unix://${socket}`,
     start,
     stop,
-    freeze: () => void server?.kill('SIGSTOP'),
-    thaw: () => void server?.kill('SIGCONT'),
+    freeze: () => server?.send('SIGSTOP'),
+    thaw: () => server?.send('SIGCONT'),
     async ask(work) {
       const client = connect(socket);
       try {
@@ -64,10 +67,23 @@ export async function startRedis(...args: readonly string[]): Promise<TestRedis>
         client.disconnect();
       }
     },
-    async [Symbol.asyncDispose]() {
-      process.off('exit', killLeftover);
-      await stop();
-      await rm(directory, { recursive: true, force: true });
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+/** Runs a server that cannot outlive this process, however that ends. */
+async function keep(args: readonly string[]) {
+  const keeper = spawn('sh', ['-c', KEEPER, 'sh', ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const [said] = await once(keeper.stdout, 'data');
+  const pid = Number(String(said).trim());
+  return {
+    send: (signal: NodeJS.Signals) => {
+      process.kill(pid, signal);
+    },
+    async end() {
+      const ended = once(keeper, 'exit');
+      keeper.stdin.end();
+      await ended;
     },
   };
 }
