@@ -104,7 +104,9 @@ describe('a command and its daemon', () => {
     });
     const argv = ['node', 'wait', 'node-01', '--for', 'online', '--timeout', '30s'];
     expect((await runCli(argv, daemon)).status).toBe(0);
+    const began = performance.now();
     expect((await runCli(argv)).status).toBe(6);
+    expect(performance.now() - began).toBeLessThan(4500);
   });
 
   it('end with status 130 at Ctrl-C', async () => {

@@ -128,6 +128,17 @@ describe('a session', () => {
     expect(new Set(answers)).toEqual(new Set(['access-1']));
   });
 
+  it('does not go on with a token that was refused', async () => {
+    await using client = await clientDirectory();
+    const store = fileStore(client.directory, 'prod');
+    await store.write(tokens('0'));
+    const daemon = rotation(tokens('0'));
+    const credentials = credentialsOf(client.directory, store, daemon.refresh);
+    expect(await credentials.token()).toBe('access-0');
+    expect(await credentials.renewed('access-0')).toBe('access-1');
+    expect(await credentials.token()).toBe('access-1');
+  });
+
   it('goes on with what another machine left in the same home, where its own token lost', async () => {
     await using client = await clientDirectory();
     const store = fileStore(client.directory, 'prod');
