@@ -143,6 +143,18 @@ function answers(): Answers {
       caSha256: 'ab'.repeat(32),
       api: { url: 'https://attic:8080', tls: 'grid-ca', fingerprint: 'ab'.repeat(32) },
     }),
+    'events.list': () => ({
+      events: [
+        {
+          cursor: '4712',
+          type: 'node.updated',
+          object: { kind: 'node', id: node.id },
+          payload: { name: 'node-01', changed: ['labels'] },
+          createdAt: AT,
+        },
+      ],
+      cursor: '4713',
+    }),
     'daemon.backup': () => ({ path: '/srv/b', sizeBytes: 1234, rows: 56, schemaVersion: 1 }),
   };
 }
@@ -181,6 +193,7 @@ describe('the --json document of', () => {
     'role show auditor',
     'role set auditor --permission audit:read',
     'role remove auditor',
+    'events --after 4711',
     'audit list',
     'audit verify',
     'audit export',

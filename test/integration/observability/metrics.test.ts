@@ -343,16 +343,15 @@ describe('docs/MONITORING.md', () => {
       labels: [...(row[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label),
     }));
 
-    const { text, series } = await scrape(opsUrl);
+    const metrics = await scrape(opsUrl);
 
-    const present = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)]
+    const present = [...metrics.text.matchAll(/^# TYPE (\w+) (\w+)$/gm)]
       .map(([, name = '', type]) => ({ name, type }))
       .filter(({ name }) => !/^(process|nodejs)_/.test(name))
       .map(({ name, type }) => {
-        const [one] = series(type === 'histogram' ? `${name}_count` : name);
+        const [one] = metrics.series(type === 'histogram' ? `${name}_count` : name);
         return { name, type, labels: one ? Object.keys(one.labels) : undefined };
       });
-    const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
     // Of a part that can be missing there is none in this daemon, so its labels are not seen.
     expect(present.toSorted(byName)).toEqual(
       rows
@@ -361,6 +360,10 @@ describe('docs/MONITORING.md', () => {
     );
   });
 });
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name.localeCompare(b.name);
+}
 
 // Goal: nobody sends work to a daemon that stops.
 describe('a daemon that stops', () => {

@@ -55,14 +55,11 @@ async function pump(
   onSent: (cursor: string | undefined) => void,
 ): Promise<StreamEnd> {
   const iterator = items[Symbol.asyncIterator]();
-  let expire: (reason: 'token_expired') => void = () => undefined;
-  const expired = new Promise<'token_expired'>((resolve) => {
-    expire = resolve;
-  });
-  const deadline = atTime(expiresAt, () => expire('token_expired'));
+  const expired = Promise.withResolvers<'token_expired'>();
+  const deadline = atTime(expiresAt, () => expired.resolve('token_expired'));
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), expired]);
+      const next = await Promise.race([iterator.next(), expired.promise]);
       if (next === 'token_expired') return next;
       if (response.destroyed) return 'complete';
       if (next.done) return stopping.aborted ? 'stopping' : 'complete';
