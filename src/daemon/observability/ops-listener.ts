@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.js';
 import type { Readiness } from './readiness.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { boundedAnswer } from './bounded-answer.js';
 
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8 << 10;
@@ -15,6 +16,9 @@ const HEADERS_TIMEOUT_MS = 5_000;
 /** A socket on which nothing moves for so long is closed, whoever is to blame. */
 const IDLE_TIMEOUT_MS = 15_000;
 const CHECK_INTERVAL_MS = 1_000;
+/** All metrics are written on the loop that serves calls: that is done twice a second at most, however many look. */
+const KEEP_METRICS_MS = 500;
+const METRICS_TIMEOUT_MS = 5_000;
 /** What a stopping daemon waits for a reader of its numbers. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -32,6 +36,10 @@ export interface OpsListener {
   /** As this host reaches it. */
   readonly url: string;
   close(): Promise<void>;
+}
+
+interface Sources extends OpsOptions {
+  readonly readMetrics: () => Promise<string>;
 }
 
 interface Answer {
@@ -59,8 +67,12 @@ export async function listenForOps(options: OpsOptions): Promise<OpsListener> {
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_TIMEOUT_MS);
+  const readMetrics = boundedAnswer(() => options.metrics.render(), {
+    timeoutMs: METRICS_TIMEOUT_MS,
+    keepMs: KEEP_METRICS_MS,
+  });
   server.on('request', (request, response) => {
-    void answer(request, names, options).then((found) => send(response, found));
+    void answer(request, names, { ...options, readMetrics }).then((found) => send(response, found));
   });
   await opened(server, host, port);
   return { url: urlOf(server), close: () => closed(server) };
@@ -69,7 +81,7 @@ export async function listenForOps(options: OpsOptions): Promise<OpsListener> {
 async function answer(
   request: IncomingMessage,
   names: ReadonlySet<string>,
-  { metrics, readiness, eventLoop }: OpsOptions,
+  { metrics, readMetrics, readiness, eventLoop }: Sources,
 ): Promise<Answer> {
   if (!isExpectedHost(request.headers.host, names)) {
     return text(403, 'This listener does not answer for this host name; see ops.allowedHosts.');
@@ -86,7 +98,7 @@ async function answer(
       return json(report.status === 'unready' ? 503 : 200, report);
     }
     case '/metrics':
-      return metrics.render().then(
+      return readMetrics().then(
         (body) => ({ status: 200, type: metrics.contentType, body }),
         () => text(500, 'The metrics cannot be read.'),
       );

@@ -327,6 +327,8 @@ describe('WebSocket connections', () => {
   });
 });
 
+const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
+
 // Goal: the page that people write their alerts from says what there is.
 describe('docs/MONITORING.md', () => {
   it('lists every metric of ours, with its type and labels', async () => {
@@ -343,13 +345,13 @@ describe('docs/MONITORING.md', () => {
       labels: [...(row[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label),
     }));
 
-    const metrics = await scrape(opsUrl);
+    const seen = await scrape(opsUrl);
 
-    const present = [...metrics.text.matchAll(/^# TYPE (\w+) (\w+)$/gm)]
+    const present = [...seen.text.matchAll(/^# TYPE (\w+) (\w+)$/gm)]
       .map(([, name = '', type]) => ({ name, type }))
       .filter(({ name }) => !/^(process|nodejs)_/.test(name))
       .map(({ name, type }) => {
-        const [one] = metrics.series(type === 'histogram' ? `${name}_count` : name);
+        const [one] = seen.series(type === 'histogram' ? `${name}_count` : name);
         return { name, type, labels: one ? Object.keys(one.labels) : undefined };
       });
     // Of a part that can be missing there is none in this daemon, so its labels are not seen.
@@ -360,10 +362,6 @@ describe('docs/MONITORING.md', () => {
     );
   });
 });
-
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name.localeCompare(b.name);
-}
 
 // Goal: nobody sends work to a daemon that stops.
 describe('a daemon that stops', () => {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../src/daemon/observability/metrics.js';
 import { listenForOps, type OpsOptions } from '../../../src/daemon/observability/ops-listener.js';
 import { createReadiness } from '../../../src/daemon/observability/readiness.js';
+import { waitFor } from '../../support/wait-for.js';
 
 async function opsListener(over: Partial<OpsOptions> = {}) {
   const readiness = createReadiness({
@@ -178,6 +179,22 @@ describe('the ops listener', () => {
     await Promise.all(gone);
 
     expect((await send(listener, '/livez')).status).toBe(200);
+  });
+
+  it('writes the metrics once for all who ask, and seldom', async () => {
+    const metrics = createMetrics();
+    let reads = 0;
+    metrics.gauge({ name: 'reads', help: 'Reads.' }, () => (reads += 1));
+    await using listener = await opsListener({ metrics });
+
+    const answers = await Promise.all(Array.from({ length: 40 }, () => send(listener, '/metrics')));
+    const fresh = await waitFor('another look', async () => {
+      const { body } = await send(listener, '/metrics');
+      return body.includes('\nreads 2\n') && body;
+    });
+
+    expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+    expect(fresh).not.toBe(answers[0]?.body);
   });
 
   it('closes in a bounded time, whoever holds it open', async () => {
