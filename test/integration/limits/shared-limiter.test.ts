@@ -135,7 +135,7 @@ describe.skipIf(missing('redis'))('a limiter over replicas', () => {
   });
 
   it.each([
-    ['that is full', ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'], 'OOM'],
+    ['that is full', ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'], 'OOM'],
     [
       'that only reads',
       ['--replicaof', '127.0.0.1 1', '--replica-serve-stale-data', 'yes'],
