@@ -1,4 +1,9 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const RETRY_MS = 1_000;
+/** After so long without a database, the key is free again by its age. */
+const MAX_RETRIES = 3_600;
 
 /** One call that may have been made before. */
 export interface KeyedCall {
@@ -40,16 +45,42 @@ export function createIdempotencyGate(store: IdempotencyStore): IdempotencyGate 
         .digest();
       const claim = await store.claim({ subject, key, operation, requestHash });
       if (claim.kind === 'done') return claim.response;
+      let response: unknown;
       try {
-        const response = await run();
-        await store.complete({ subject, key }, without(response, secrets));
-        return response;
+        response = await run();
       } catch (error) {
-        await store.release({ subject, key });
+        await insist(() => store.release({ subject, key })).catch(() => undefined);
         throw error;
       }
+      await insist(() => store.complete({ subject, key }, without(response, secrets)));
+      return response;
     },
   };
+}
+
+/**
+ * Writes down how a call ended. Where the database is away just then, the caller is told so, and it is written when it is back: until then, the
+ * key would belong to a call that still seems to run.
+ */
+async function insist(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    void again(write);
+    throw error;
+  }
+}
+
+async function again(write: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; attempt < MAX_RETRIES; attempt += 1) {
+    await pause(RETRY_MS, undefined, { ref: false });
+    try {
+      await write();
+      return;
+    } catch {
+      // Still away.
+    }
+  }
 }
 
 function without(response: unknown, secrets: readonly string[]): unknown {

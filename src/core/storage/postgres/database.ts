@@ -68,6 +68,8 @@ async function open(
   });
   // An idle connection that breaks is replaced by the pool; unheard, its error would end the process.
   pool.on('error', (error) => options.onTrouble('connection lost', { reason: error.message }));
+  // One that breaks while it is in use fails its query; unheard, its own error would end the process all the same.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     const version = await supportedVersion(pool, location);
     const db = new Kysely<unknown>({
