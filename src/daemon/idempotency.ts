@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 
 const RETRY_MS = 1_000;
 /** After so long without a database, the key is free again by its age. */
@@ -73,7 +72,8 @@ async function insist(write: () => Promise<void>): Promise<void> {
 
 async function again(write: () => Promise<void>): Promise<void> {
   for (let attempt = 0; attempt < MAX_RETRIES; attempt += 1) {
-    await pause(RETRY_MS, undefined, { ref: false });
+    // Does not keep a daemon that stops.
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     try {
       await write();
       return;
