@@ -49,7 +49,8 @@ const daemons = [];
 const faults = [];
 let redis;
 let database;
-let running = true;
+/** Aborted when the load is to end. */
+const over = new AbortController();
 try {
   database = await openEmbedded();
   redis = await startRedis();
@@ -58,7 +59,7 @@ try {
   print(result);
   if (result.broken.length > 0) process.exitCode = 1;
 } finally {
-  running = false;
+  over.abort();
   for (const { child } of daemons) child.kill('SIGTERM');
   await Promise.all(daemons.map(({ child }) => ended(child)));
   redis?.kill('SIGKILL');
@@ -79,7 +80,7 @@ async function soak() {
   // Whoever works ends before the faults do only by a failure.
   const working = [...writers, ...followers.map(({ work }) => work), greedy];
   await Promise.race([breakThings(), Promise.all(working)]);
-  running = false;
+  over.abort();
   const written = await Promise.all(writers);
   const asked = await greedy;
   const latest = await newestCursor();
@@ -90,7 +91,7 @@ async function soak() {
 /** One node is one writer's: what was acknowledged last is what must be there. A write is sent again, with its key, until it is. */
 async function write(node) {
   const acknowledged = [];
-  for (let n = 1; running; n += 1) {
+  for (let n = 1; !over.signal.aborted; n += 1) {
     const description = `${node} write ${n}`;
     await insist((client) =>
       client.call(
@@ -162,7 +163,7 @@ async function greed(token) {
   const began = Date.now();
   await Promise.all(
     daemons.map(async (daemon) => {
-      while (running) {
+      while (!over.signal.aborted) {
         counts.asked += 1;
         const response = await fetch(`${daemon.url}/v1/nodes`, {
           headers: { authorization: `Bearer ${token}` },

@@ -21,6 +21,10 @@ function storeAwayFor(failures: number) {
   };
 }
 
+async function failing(): Promise<never> {
+  throw new RangeError('the call itself');
+}
+
 // Goal: a key is not left claimed by a call that has ended, only because the database was away when it did.
 describe('the end of a keyed call', () => {
   beforeEach(() => {
@@ -43,9 +47,6 @@ describe('the end of a keyed call', () => {
   it('frees the key of a call that failed, whose own failure is what the caller sees', async () => {
     const store = storeAwayFor(2);
     const gate = createIdempotencyGate(store);
-    const failing = async () => {
-      throw new RangeError('the call itself');
-    };
 
     await expect(gate.once(call, failing, [])).rejects.toThrow('the call itself');
     await vi.advanceTimersByTimeAsync(10_000);
