@@ -218,7 +218,9 @@ function contextOf(
       if (!gone) {
         const controller = new AbortController();
         gone = controller;
-        reply.raw.once('close', () => controller.abort());
+        // Whoever has gone by now will not go again.
+        if (reply.raw.destroyed) controller.abort();
+        else reply.raw.once('close', () => controller.abort());
       }
       return gone.signal;
     },
