@@ -4,8 +4,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
+const MESSAGE_LIMIT = 2000;
 const scratch = await mkdtemp(path.join(os.tmpdir(), 'syntropy-npm-test-'));
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, to be said once more at the end: of a long log, often the end alone is kept. */
+const failures = [];
 
 function run(command, args) {
   return new Promise((resolve) => {
@@ -30,7 +33,22 @@ async function vitest(project) {
   counts.passed += result.numPassedTests ?? 0;
   counts.failed += result.numFailedTests ?? 0;
   counts.skipped += (result.numPendingTests ?? 0) + (result.numTodoTests ?? 0);
+  const found = (result.testResults ?? []).flatMap(failuresOf);
+  if (code !== 0 && found.length === 0)
+    found.push(`the ${project} tests: see what they printed above.`);
+  failures.push(...found);
   return code;
+}
+
+function failuresOf({ name, message, assertionResults }) {
+  const file = path.relative(process.cwd(), name);
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  // A file that could not be loaded, or whose set-up failed, has no test that did.
+  if (failed.length === 0) return message ? [`${file}\n${message.slice(0, MESSAGE_LIMIT)}`] : [];
+  return failed.map(({ fullName, failureMessages }) => {
+    const said = failureMessages.join('\n').slice(0, MESSAGE_LIMIT);
+    return `${file}: ${fullName}\n${said}`;
+  });
 }
 
 try {
@@ -38,10 +56,12 @@ try {
   if (status === 0) {
     // All of them, so that one run tells everything that is wrong.
     status = await run(process.execPath, ['scripts/check.mjs', '--without-unit']);
+    if (status !== 0) failures.push('npm run check: see what it printed above.');
     for (const project of ['unit', 'integration', 'e2e'])
       status = (await vitest(project)) || status;
   }
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  for (const failure of failures) console.log(`\nFAILED ${failure}`);
   console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = status;
 } finally {

@@ -4,6 +4,7 @@ import type { Column } from './table.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { parseDuration } from './duration.js';
 import { fields } from './table.js';
+import { quoted } from '../core/utils/quoted.js';
 
 export const auditColumns: readonly Column<AuditEntry>[] = [
   { title: 'SEQ', value: ({ seq }) => String(seq) },
@@ -39,7 +40,7 @@ export function parseTime(text: string, flag: string, now = Date.now()): string 
   if (!Number.isNaN(time)) return new Date(time).toISOString();
   throw new AppError(
     'USAGE_INVALID',
-    `--${flag} ${JSON.stringify(text)} is no time; write it as 2026-11-23T10:00:00Z, or 24h for so long ago.`,
+    `--${flag} ${quoted(text)} is no time; write it as 2026-11-23T10:00:00Z, or 24h for so long ago.`,
     { flag },
   );
 }

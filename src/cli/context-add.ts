@@ -8,6 +8,7 @@ import { bareFingerprint } from '../client/node/trust.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { confirm } from './confirm.js';
 import { formatFingerprint } from './format.js';
+import { quoted } from '../core/utils/quoted.js';
 
 export interface NewContext {
   readonly name: string;
@@ -39,7 +40,7 @@ export function addressOf(text: string): URL {
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.search || url.hash) {
     throw new AppError(
       'USAGE_INVALID',
-      `--url ${JSON.stringify(text)} is no address like https://grid.example.org:8080.`,
+      `--url ${quoted(text)} is no address like https://grid.example.org:8080.`,
       { flag: '--url' },
     );
   }

@@ -8,6 +8,7 @@ import {
   readContexts,
 } from '../client/node/contexts.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { quoted } from '../core/utils/quoted.js';
 
 /** It is part of a file's name, and typed by people. */
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -20,7 +21,7 @@ export function knownContexts(directory: string): Contexts {
 /** @throws {AppError} NAME_INVALID, CONTEXT_NAME_TAKEN. */
 export function requireFreeName({ contexts }: Pick<Contexts, 'contexts'>, name: string): void {
   if (!NAME.test(name)) {
-    throw new AppError('NAME_INVALID', `${JSON.stringify(name)} cannot be the name of a context.`);
+    throw new AppError('NAME_INVALID', `${quoted(name)} cannot be the name of a context.`);
   }
   if (name !== LOCAL_CONTEXT && !Object.hasOwn(contexts, name)) return;
   throw new AppError('CONTEXT_NAME_TAKEN', `There is a context "${name}" already.`, {

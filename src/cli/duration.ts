@@ -1,4 +1,5 @@
 import { AppError } from '../core/types/errors/app-error.js';
+import { quoted } from '../core/utils/quoted.js';
 
 const UNIT_MS = {
   ms: 1,
@@ -23,7 +24,7 @@ export function parseDuration(text: string, flag: string): number {
   if (parts.length > 0 && whole === text && total > 0 && total <= MAX_MS) return total;
   throw new AppError(
     'USAGE_INVALID',
-    `--${flag} ${JSON.stringify(text)} is no duration; write it as 30s, 1h30m or 7d.`,
+    `--${flag} ${quoted(text)} is no duration; write it as 30s, 1h30m or 7d.`,
     { flag },
   );
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../core/types/errors/app-error.js';
+import { quoted } from '../core/utils/quoted.js';
 
 /**
  * Reads `key=value` texts.
@@ -26,7 +27,7 @@ function labelOf(text: string): [string, string] {
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
   throw new AppError(
     'USAGE_INVALID',
-    `--label ${JSON.stringify(text)} is no label; write it as key=value.`,
+    `--label ${quoted(text)} is no label; write it as key=value.`,
     { flag: 'label' },
   );
 }

@@ -9,6 +9,7 @@ import { Value } from 'typebox/value';
 import { AppError } from '../types/errors/app-error.js';
 import { closest } from '../utils/closest.js';
 import { isSettingKey, type Setting, type SettingKey, settings } from './schema.js';
+import { quoted } from '../utils/quoted.js';
 
 export type SettingSource = 'flag' | 'environment' | 'file' | 'default';
 
@@ -159,7 +160,7 @@ function checkedText(key: SettingKey, text: string, where: string): unknown {
 function checked(key: SettingKey, value: unknown, where: string): unknown {
   const { schema, secret }: Setting = settings[key];
   if (Value.Check(schema, value)) return value;
-  const shown = secret ? '' : ` ${JSON.stringify(value)}`;
+  const shown = secret ? '' : ` ${quoted(value)}`;
   throw new AppError(
     'CONFIG_INVALID',
     `${where}: "${key}"${shown} does not fit: it ${expectationOf(schema, value)}.`,

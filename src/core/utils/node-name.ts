@@ -1,4 +1,5 @@
 import { AppError } from '../types/errors/app-error.js';
+import { quoted } from './quoted.js';
 
 /** A DNS label: RFC 1123 §2.1 in lower case, at most 63 characters. */
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -21,7 +22,7 @@ export function requireName(name: string): string {
   }
   if (!DNS_LABEL.test(name)) {
     const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name;
-    throw new AppError('NAME_INVALID', `${JSON.stringify(shown)} cannot be a name.`, {
+    throw new AppError('NAME_INVALID', `${quoted(shown)} cannot be a name.`, {
       name: shown,
     });
   }
