@@ -52,12 +52,13 @@ try {
   };
   const stateDir = path.join(home, 'state');
   const daemonArgs = ['--state-dir', stateDir, '--listen', '127.0.0.1:0', '--tls', 'off'];
+  const { daemonProgram } = await loadSource('src/cli/daemon-program.ts');
   const daemon = await start(
-    'bin/syntropy-daemon.mjs',
+    daemonProgram(process.cwd()),
     [...daemonArgs, '--log-level', 'warn'],
     env,
   );
-  const baseline = await start('scripts/bench-api-baseline.mjs', [], env);
+  const baseline = await start(['scripts/bench-api-baseline.mjs'], [], env);
   const port = Number(new URL(daemon.told.daemon.api.url).port);
   await database.pool.query(`insert into nodes (name, status) values ('node-01', 'online')`);
   const token = await personalToken(daemon.told.daemon.socket);
@@ -91,8 +92,12 @@ async function openEmbedded() {
 }
 
 /** Starts a server and waits for its first word. */
-async function start(file, args, env) {
-  const child = fork(file, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+async function start(program, args, env) {
+  const child = fork(program.at(-1), args, {
+    env,
+    execArgv: program.slice(0, -1),
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   children.push(child);
   const [told] = await once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
   if (told.error) throw new Error(told.error.message);
@@ -223,7 +228,7 @@ function stagesOf(times) {
 }
 
 async function fanOut(url, token, env) {
-  const { child } = await start('scripts/bench-api-subscribers.mjs', [url, String(SUBSCRIBERS)], {
+  const { child } = await start(['scripts/bench-api-subscribers.mjs'], [url, String(SUBSCRIBERS)], {
     ...env,
     BENCH_TOKEN: token,
   });

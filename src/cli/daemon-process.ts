@@ -6,6 +6,7 @@ import type { Daemon } from '../contract/schemas/daemon.js';
 
 import { AppError, type ErrorDetails } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { daemonProgram } from './daemon-program.js';
 
 /** The first start makes a database, which takes seconds, and up to a minute on a slow card. */
 export const START_TIMEOUT_MS = 120_000;
@@ -39,12 +40,15 @@ function spawnDetached({ installation, stateDir, args }: DaemonStart): ChildProc
   mkdirSync(path.join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
   // What is printed outside of the log: a crash of the runtime itself.
   const stderr = openSync(path.join(stateDir, 'logs', 'daemon.stderr'), 'a', 0o600);
-  const entry = path.join(installation, 'bin', 'syntropy-daemon.mjs');
-  const child = spawn(process.execPath, [entry, '--state-dir', stateDir, ...args], {
-    detached: true,
-    cwd: '/',
-    stdio: ['ignore', stderr, stderr, 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...daemonProgram(installation), '--state-dir', stateDir, ...args],
+    {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', stderr, stderr, 'ipc'],
+    },
+  );
   closeSync(stderr);
   return child;
 }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { daemonProgram } from './daemon-program.js';
+
 /** What starts the daemon of an installation. */
 export interface Programs {
   /** The Node that runs this command. */
@@ -18,15 +20,14 @@ export async function systemdUnit({ node, installation }: Programs): Promise<str
     path.join(installation, 'deploy', 'systemd', 'syntropy.service'),
     'utf8',
   );
-  const daemon = path.join(installation, 'bin', 'syntropy-daemon.mjs');
   return template.replace(
-    /^ExecStart=\S+ \S+/m,
-    () => `ExecStart=${quoted(node)} ${quoted(daemon)}`,
+    /^ExecStart=\S+ (--\S+ )*\S+/m,
+    () => `ExecStart=${[node, ...daemonProgram(installation)].map(quoted).join(' ')}`,
   );
 }
 
 /** As systemd.service(5) reads a command line: `%` and `$` mean something, and so do spaces outside of quotes. */
 function quoted(text: string): string {
   const escaped = text.replaceAll('%', '%%').replaceAll('$', '$$$$');
-  return /^[\w./%$-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
+  return /^[\w./%$=-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 
 import type { Config } from '../core/config/load.js';
@@ -8,19 +9,17 @@ import type { Dispatch } from './dispatch.js';
 import type { Limits } from './limits/policy.js';
 import type { HttpMetrics } from './observability/http-metrics.js';
 
-import { listenOnAddress, planApi, serverOptions } from './transports/api-listener.js';
-import {
-  addressOf,
-  type Entrance,
-  localEntrance,
-  remoteEntrance,
-} from './transports/rest/entrance.js';
+import { listenOnAddress, planApi, tlsOptions } from './transports/api-listener.js';
+import { sourceOf } from './transports/proxies.js';
+import { type Entrance, localEntrance, remoteEntrance } from './transports/rest/entrance.js';
 import { createRestServer } from './transports/rest/server.js';
 import {
   createWebSocketTransport,
   WEBSOCKET_PATH,
   type WebSocketTransport,
 } from './transports/websocket/server.js';
+
+type SourceOf = (request: IncomingMessage) => string;
 
 /** A client that does not read its answer must not keep a stopping daemon. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -47,16 +46,17 @@ export async function composeTransports(parts: TransportParts) {
     dispatch,
     entrance: localDoor,
     log,
-    source: 'socket',
+    sourceOf: () => 'socket',
     maxConnections: MAX_LOCAL_CONNECTIONS,
     observe: http.observe,
     stopping,
   });
-  const sockets = [webSocket(parts, localDoor, local, 'socket')];
+  const sockets = [webSocket(parts, localDoor, local, () => 'socket')];
   const servers = [local];
   const plan = await planApi(config, parts.authority);
   let listening: Awaited<ReturnType<typeof listenOnAddress>> | undefined;
   if (plan) {
+    const from: SourceOf = (request) => sourceOf(request, plan.isProxy);
     const door = remoteEntrance({
       authenticate: (authorization) => authenticator.authenticate(authorization),
       ...plan,
@@ -65,14 +65,14 @@ export async function composeTransports(parts: TransportParts) {
       dispatch,
       entrance: door,
       log,
-      source: 'address',
+      sourceOf: from,
       limitAddress: limits.address,
-      server: serverOptions(plan),
+      ...tlsOptions(plan),
       maxConnections: MAX_REMOTE_CONNECTIONS,
       observe: http.observe,
       stopping,
     });
-    sockets.push(webSocket(parts, door, remote, 'address'));
+    sockets.push(webSocket(parts, door, remote, from, limits.address));
     servers.push(remote);
     listening = await listenOnAddress(remote, plan);
   }
@@ -92,18 +92,19 @@ export async function composeTransports(parts: TransportParts) {
 }
 
 function webSocket(
-  { dispatch, log, limits, http }: TransportParts,
+  { dispatch, log, http }: TransportParts,
   entrance: Entrance,
   app: FastifyInstance,
-  source: 'socket' | 'address',
+  from: SourceOf,
+  limitAddress?: Limits['address'],
 ): WebSocketTransport {
   const transport = createWebSocketTransport({
     dispatch,
     entrance,
     log,
     onUpgrade: (status) => http.count('GET', WEBSOCKET_PATH, status),
-    sourceOf: ({ socket }) => (source === 'socket' ? source : addressOf(socket.remoteAddress)),
-    ...(source === 'socket' ? {} : { limitAddress: limits.address }),
+    sourceOf: from,
+    ...(limitAddress ? { limitAddress } : {}),
   });
   transport.attach(app.server);
   return transport;

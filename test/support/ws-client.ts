@@ -13,6 +13,7 @@ export interface WsOptions {
   readonly origin?: string;
   readonly host?: string;
   readonly path?: string;
+  readonly forwardedFor?: string;
 }
 
 /** A WebSocket client that keeps every frame. */
@@ -23,6 +24,7 @@ export async function wsClient(replica: Pick<Replica, 'port'>, options: WsOption
     headers: {
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
       ...(options.host === undefined ? {} : { host: options.host }),
+      ...(options.forwardedFor === undefined ? {} : { 'x-forwarded-for': options.forwardedFor }),
     },
   });
   const frames: Frame[] = [];

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 
 import { BaseCommand } from '../../cli/base-command.js';
 import { daemonArguments, daemonFlags } from '../../cli/daemon-flags.js';
+import { daemonProgram } from '../../cli/daemon-program.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -20,9 +20,9 @@ export default class DaemonRun extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(DaemonRun);
     const { stateDir } = this.localPaths(flags);
-    const entry = path.join(this.installation, 'bin', 'syntropy-daemon.mjs');
+    const program = daemonProgram(this.installation);
     const args = ['--state-dir', stateDir, '--foreground', ...daemonArguments(flags)];
-    const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [...program, ...args], { stdio: 'inherit' });
     for (const signal of SIGNALS) {
       process.removeAllListeners(signal);
       // Ctrl-C reaches the daemon through the terminal too; a second one of the same does no harm there.

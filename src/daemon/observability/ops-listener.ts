@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.js';
 import type { Readiness } from './readiness.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { listenAddress } from '../listen-address.js';
 import { boundedAnswer } from './bounded-answer.js';
 
 const MAX_CONNECTIONS = 64;
@@ -54,7 +55,7 @@ interface Answer {
  * @throws {AppError} CONFIG_INVALID when the address is taken or not this host's.
  */
 export async function listenForOps(options: OpsOptions): Promise<OpsListener> {
-  const { host, port } = splitAddress(options.listen);
+  const { host, port } = listenAddress(options.listen, 'ops.listen');
   const names = new Set(
     ['localhost', host, ...options.allowedHosts].map((name) => name.toLowerCase()),
   );
@@ -137,13 +138,6 @@ function text(status: number, body: string): Answer {
 
 function json(status: number, body: object): Answer {
   return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
-}
-
-function splitAddress(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(':');
-  const port = Number(listen.slice(at + 1));
-  if (port <= 65_535) return { host: listen.slice(0, at).replaceAll(/^\[|\]$/g, ''), port };
-  throw new AppError('CONFIG_INVALID', `There is no port ${port}.`, { key: 'ops.listen' });
 }
 
 function opened(server: Server, host: string, port: number): Promise<void> {

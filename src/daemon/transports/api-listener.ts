@@ -9,7 +9,8 @@ import type { Config } from '../../core/config/load.js';
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
-import { addressOf } from './rest/entrance.js';
+import { listenAddress } from '../listen-address.js';
+import { addressOf, type IsProxy, proxies } from './proxies.js';
 import { DAEMON_SERVER_NAME, givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
 
 /** More from one address is no client of ours; each costs a socket and, under TLS, a handshake. */
@@ -33,7 +34,8 @@ export interface ApiPlan {
   /** Names that requests may be for. */
   readonly hosts: ReadonlySet<string>;
   readonly origins: ReadonlySet<string>;
-  readonly trustedProxies: readonly string[];
+  /** Absent: none stands before this daemon. */
+  readonly isProxy?: IsProxy;
   /** Absent: no TLS. */
   readonly identity?: ServerIdentity;
   readonly renew: () => Promise<ServerIdentity | undefined>;
@@ -46,8 +48,9 @@ export async function planApi(
 ): Promise<ApiPlan | undefined> {
   const listen = config.get('api.listen');
   if (listen === undefined) return undefined;
-  const { host, port } = splitAddress(listen);
+  const { host, port } = listenAddress(listen, 'api.listen');
   const hosts = hostNames(config, host);
+  const trusted = list(config.get('api.trustedProxies'));
   const renew = () => identityOf(config, ca, [...hosts]);
   const identity = await renew();
   return {
@@ -55,26 +58,18 @@ export async function planApi(
     port,
     hosts,
     origins: new Set([...list(config.get('api.corsOrigins')), ...originOf(config)]),
-    trustedProxies: list(config.get('api.trustedProxies')),
+    ...(trusted.length > 0 ? { isProxy: proxies(trusted) } : {}),
     ...(identity ? { identity } : {}),
     renew,
   };
 }
 
 /** Options of the server that will listen. */
-export function serverOptions({ identity, trustedProxies }: ApiPlan) {
+export function tlsOptions({ identity }: ApiPlan): { readonly https?: object } {
+  if (!identity) return {};
+  const { certPem: cert, keyPem: key } = identity;
   return {
-    ...(trustedProxies.length > 0 ? { trustProxy: [...trustedProxies] } : {}),
-    ...(identity
-      ? {
-          https: {
-            cert: identity.certPem,
-            key: identity.keyPem,
-            minVersion: 'TLSv1.2',
-            handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-          },
-        }
-      : {}),
+    https: { cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
   };
 }
 
@@ -83,7 +78,7 @@ export async function listenOnAddress(
   app: FastifyInstance,
   plan: ApiPlan,
 ): Promise<{ readonly facts: ApiFacts; close(): void }> {
-  limitPerAddress(app.server, new Set(plan.trustedProxies));
+  limitPerAddress(app.server, plan.isProxy);
   await app.listen({ host: plan.host, port: plan.port }).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new AppError('CONFIG_INVALID', `Cannot listen on ${plan.host}:${plan.port} (${code}).`, {
@@ -135,14 +130,6 @@ async function identityOf(
   );
 }
 
-function splitAddress(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(':');
-  const host = listen.slice(0, at).replaceAll(/^\[|\]$/g, '');
-  const port = Number(listen.slice(at + 1));
-  if (port <= 65_535) return { host, port };
-  throw new AppError('CONFIG_INVALID', `There is no port ${port}.`, { key: 'api.listen' });
-}
-
 /** Every name and address that this host is likely to be called by. */
 function hostNames(config: Config, host: string): ReadonlySet<string> {
   const publicUrl = config.get('publicUrl');
@@ -176,11 +163,11 @@ function list(text: string): readonly string[] {
     .filter((part) => part !== '');
 }
 
-function limitPerAddress(server: HttpServer | HttpsServer, exempt: ReadonlySet<string>): void {
+function limitPerAddress(server: HttpServer | HttpsServer, isExempt?: IsProxy): void {
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
     const address = addressOf(socket.remoteAddress);
-    if (exempt.has(address)) return;
+    if (isExempt?.(address)) return;
     const count = (open.get(address) ?? 0) + 1;
     if (count > MAX_CONNECTIONS_PER_ADDRESS) {
       socket.destroy();

@@ -21,7 +21,7 @@ async function commandLine(): Promise<string[]> {
 
 describe('the unit of the system daemon', () => {
   it('starts a daemon where the commands of a machine with the service look for it', async () => {
-    const [, script, ...argv] = await commandLine();
+    const [, , script, ...argv] = await commandLine();
     expect(script).toMatch(/\/bin\/syntropy-daemon\.mjs$/);
 
     const options = parseDaemonOptions(argv);
@@ -54,8 +54,8 @@ describe.skipIf(missing('systemd'))('systemd-analyze', () => {
     try {
       // Only the two paths differ from an installed machine: verify insists that programs exist.
       const text = (await readFile(UNIT, 'utf8')).replace(
-        /^ExecStart=\S+ \S+/m,
-        `ExecStart=${process.execPath} ${path.resolve('bin/syntropy-daemon.mjs')}`,
+        /^ExecStart=\S+ (--\S+) \S+/m,
+        `ExecStart=${process.execPath} $1 ${path.resolve('bin/syntropy-daemon.mjs')}`,
       );
       const unit = path.join(dir, 'syntropy.service');
       await writeFile(unit, text);

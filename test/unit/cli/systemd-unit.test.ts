@@ -12,13 +12,15 @@ describe('the unit that is installed', () => {
     const packaged = readFileSync('deploy/systemd/syntropy.service', 'utf8');
     const unit = await systemdUnit({ node: '/opt/node', installation: here });
     expect(others(unit)).toEqual(others(packaged));
+    const installed = '/usr/lib/node_modules/syntropy';
     expect(execStart(unit)).toBe(
-      `/opt/node ${here}/bin/syntropy-daemon.mjs --state-dir /var/lib/syntropy --socket-group syntropy`,
+      execStart(packaged)?.replace('/usr/bin/node', '/opt/node').replace(installed, here),
     );
+    expect(execStart(unit)).toMatch(/ --state-dir \/var\/lib\/syntropy --socket-group syntropy$/);
   });
 
   it('means the same path to systemd, whatever is in it', async () => {
     const unit = await systemdUnit({ node: '/o p/100%/$HOME/"n"', installation: here });
-    expect(execStart(unit)).toMatch(/^"\/o p\/100%%\/\$\$HOME\/\\"n\\"" /);
+    expect(execStart(unit)).toMatch(/^"\/o p\/100%%\/\$\$HOME\/\\"n\\"" --max/);
   });
 });

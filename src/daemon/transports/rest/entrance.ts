@@ -95,8 +95,3 @@ function isOurs(host: string, hosts: ReadonlySet<string>): boolean {
   const name = (match?.[1] ?? match?.[2] ?? '').toLowerCase();
   return isIP(name) !== 0 || hosts.has(name.replace(/\.$/, ''));
 }
-
-/** The address that a request came from; an IPv4 address as such, also on a socket for both. */
-export function addressOf(ip: string | undefined): string {
-  return ip?.replace(/^::ffff:(?=\d+\.)/, '') ?? 'unknown';
-}

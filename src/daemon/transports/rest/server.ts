@@ -1,11 +1,6 @@
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  FastifyServerOptions,
-} from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 
 import Fastify, { LogController } from 'fastify';
@@ -15,13 +10,13 @@ import type { Operation } from '../../../contract/operation.js';
 import type { OperationId } from '../../../contract/registry.js';
 import type { CallContext, Dispatch, LimitWindow } from '../../dispatch.js';
 import type { Subject } from '../../subject.js';
+import type { Entrance } from './entrance.js';
 
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
 import { anonymous } from '../../subject.js';
 import { sendOutput, sendProblem } from './answer.js';
-import { addressOf, type Entrance } from './entrance.js';
 import { idempotencyKeyOf, inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
 import { sendEvents } from './sse.js';
@@ -41,12 +36,12 @@ export interface RestOptions {
   readonly dispatch: Dispatch;
   readonly entrance: Entrance;
   readonly log: Logger;
-  /** `socket` when everyone comes from there; otherwise the caller's address is told. */
-  readonly source: 'socket' | 'address';
+  /** Where a request comes from: an address, or `socket`. */
+  readonly sourceOf: (request: IncomingMessage) => string;
   /** Takes one from what this address may ask before it has said who it is. @throws {AppError} RATE_LIMITED. */
   readonly limitAddress?: (address: string) => LimitWindow | Promise<LimitWindow>;
-  /** TLS and the like. */
-  readonly server?: Pick<FastifyServerOptions, 'trustProxy'> & { readonly https?: object };
+  /** Absent: no TLS. */
+  readonly https?: object;
   readonly maxConnections: number;
   /** Given the server while it is empty, so that it sees what is refused, too. */
   readonly observe?: (app: FastifyInstance) => void;
@@ -63,7 +58,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
-  const { https, ...rest } = options.server ?? {};
+  const { https } = options;
   const logger: FastifyBaseLogger = options.log;
   const app = Fastify({
     loggerInstance: logger,
@@ -75,7 +70,6 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(https ? { https: { ...limits, ...https } } : { http: limits }),
-    ...rest,
     // The router has no say in what is too long: the contract has, past the door.
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => readableTarget(request.url ?? ''),
@@ -91,6 +85,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     async (_: unknown, body: unknown) => parseJson(String(body)),
   );
   app.decorateRequest('subject', null);
+  app.decorateRequest('source', '');
   app.decorateRequest('limit', null);
   options.observe?.(app);
   addHooks(app, options);
@@ -101,7 +96,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
 
   app.get('/v1/openapi.json', async () => openApiDocument());
   app.get('/.well-known/jwks.json', async (request, reply) =>
-    options.dispatch('keys.list', {}, contextOf(request, reply, options)),
+    options.dispatch('keys.list', {}, contextOf(request, reply)),
   );
   for (const [id, operation] of Object.entries<Operation>(registry)) {
     if (isOperationId(id)) route(app, id, operation, options);
@@ -113,6 +108,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null until it has been found out. */
     subject: Subject | null;
+    /** An address, or `socket`. */
+    source: string;
     /** What is left of the narrowest limit that was looked at. */
     limit: LimitWindow | null;
   }
@@ -120,10 +117,11 @@ declare module 'fastify' {
 
 /** Before a body is read: from where, through which door, who. After the answer: one line. */
 function addHooks(app: FastifyInstance, options: RestOptions): void {
-  const { entrance, limitAddress, log } = options;
+  const { entrance, limitAddress, log, sourceOf } = options;
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('syntropy-api', API_VERSION).header('x-request-id', request.id);
-    if (limitAddress) request.limit = await limitAddress(addressOf(request.ip));
+    request.source = sourceOf(request.raw);
+    if (limitAddress) request.limit = await limitAddress(request.source);
     entrance.admit(request.raw);
     allowOrigin(entrance, request, reply);
     if (request.method === 'OPTIONS') return answerPreflight(entrance, request, reply);
@@ -177,7 +175,7 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
     method,
     url,
     handler: async (request, reply) => {
-      const context = contextOf(request, reply, options);
+      const context = contextOf(request, reply);
       const input = inputOf(operation, {
         query: { ...asRecord(request.query) },
         params: { ...asRecord(request.params) },
@@ -201,17 +199,13 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
   });
 }
 
-function contextOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { source }: RestOptions,
-): CallContext {
+function contextOf(request: FastifyRequest, reply: FastifyReply): CallContext {
   const idempotencyKey = idempotencyKeyOf(request.raw);
   let gone: AbortController | undefined;
   const { traceparent: traceParent } = request.headers;
   return {
     subject: request.subject ?? anonymous,
-    source: source === 'socket' ? source : addressOf(request.ip),
+    source: request.source,
     requestId: request.id,
     // Made for those who look at it: most calls have ended before anybody could.
     get signal() {

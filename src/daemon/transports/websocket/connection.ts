@@ -40,6 +40,12 @@ export interface ConnectionDeps {
   readonly identify: (token: string | undefined) => Subject | Promise<Subject>;
 }
 
+/** What a frame says beside what it asks for. */
+interface Told {
+  readonly idempotencyKey?: string;
+  readonly traceparent?: string;
+}
+
 interface Running {
   readonly abort: AbortController;
   readonly isSubscription: boolean;
@@ -172,16 +178,14 @@ export class Connection {
     }
   }
 
-  async #call(
-    { id, call, input, idempotencyKey }: Extract<ClientFrame, { kind: 'call' }>,
-    requestId: string,
-  ): Promise<void> {
+  async #call(frame: Extract<ClientFrame, { kind: 'call' }>, requestId: string): Promise<void> {
+    const { id, call, input } = frame;
     if (!isOperationId(call) || registry[call].kind === 'stream') {
       throw new AppError('ROUTE_NOT_FOUND', `There is no operation "${call}" to call.`);
     }
     const running = this.#begin(id, false);
     try {
-      const context = await this.#context(running, requestId, idempotencyKey);
+      const context = await this.#context(running, requestId, frame);
       this.#send({ id, output: await this.#deps.dispatch(call, input ?? {}, context) });
     } finally {
       this.#running.delete(id);
@@ -189,15 +193,16 @@ export class Connection {
   }
 
   async #subscribe(
-    { id, subscribe, input }: Extract<ClientFrame, { kind: 'subscribe' }>,
+    frame: Extract<ClientFrame, { kind: 'subscribe' }>,
     requestId: string,
   ): Promise<void> {
+    const { id, subscribe, input } = frame;
     if (!isOperationId(subscribe) || registry[subscribe].kind !== 'stream') {
       throw new AppError('ROUTE_NOT_FOUND', `There is no stream "${subscribe}" to subscribe to.`);
     }
     const running = this.#begin(id, true);
     try {
-      const context = await this.#context(running, requestId);
+      const context = await this.#context(running, requestId, frame);
       const items = await this.#deps.dispatch(subscribe, input ?? {}, context);
       this.#send({ id, subscribed: true });
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- dispatch answers a stream with one
@@ -259,7 +264,7 @@ export class Connection {
   async #context(
     { abort }: Running,
     requestId: string,
-    idempotencyKey?: string,
+    { idempotencyKey, traceparent: traceParent }: Told,
   ): Promise<CallContext> {
     if (this.#member === undefined) {
       throw new AppError('AUTH_REQUIRED', 'The first frame must be {"auth":{"token":…}}.');
@@ -270,6 +275,7 @@ export class Connection {
       requestId,
       signal: abort.signal,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(traceParent === undefined ? {} : { traceParent }),
     };
   }
 

@@ -4,6 +4,8 @@ import { Compile } from 'typebox/compile';
 import { AppError } from '../../../core/types/errors/app-error.js';
 
 const Id = Type.String({ minLength: 1, maxLength: 64 });
+/** Of the caller's trace, as W3C writes it; one that is none is left alone. */
+const traceparent = Type.Optional(Type.String({ maxLength: 512 }));
 const exact = { additionalProperties: false };
 
 const AuthFrame = Type.Object(
@@ -18,11 +20,17 @@ const CallFrame = Type.Object(
     call: Type.String({ maxLength: 64 }),
     input: Type.Optional(Type.Unknown()),
     idempotencyKey: Type.Optional(Type.String({ pattern: '^[!-~]{1,255}$' })),
+    traceparent,
   },
   exact,
 );
 const SubscribeFrame = Type.Object(
-  { id: Id, subscribe: Type.String({ maxLength: 64 }), input: Type.Optional(Type.Unknown()) },
+  {
+    id: Id,
+    subscribe: Type.String({ maxLength: 64 }),
+    input: Type.Optional(Type.Unknown()),
+    traceparent,
+  },
   exact,
 );
 const CancelFrame = Type.Object({ id: Id, cancel: Id }, exact);
