@@ -1,7 +1,9 @@
 import type { Event } from '../../core/types/models/event.js';
 
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { AppError } from '../../core/types/errors/app-error.js';
-import { type EventSource, EventTail, PAGE } from './event-tail.js';
+import { type EventSource, EventTail, PAGE, POLL_MS } from './event-tail.js';
 
 const MAX_FOLLOWERS = 5_000;
 /** A database that is away for longer ends the streams that need it; they can be resumed. */
@@ -79,12 +81,12 @@ export class EventHub {
   }
 
   async *#read(from: bigint, filter: EventFilter, signal: AbortSignal): AsyncIterable<Event> {
-    const leave = this.#tail.join();
+    const follower = this.#tail.join(signal);
     try {
       let cursor = from;
       while (!signal.aborted) {
         // Waiting begins before it is looked, so that nothing slips in between.
-        const changed = this.#tail.changed(signal);
+        const changed = follower.changed();
         const events = this.#tail.after(cursor) ?? (await this.#stored(cursor, signal));
         for (const event of events) {
           if (signal.aborted) return;
@@ -94,7 +96,7 @@ export class EventHub {
         if (events.length === 0) await changed;
       }
     } finally {
-      leave();
+      follower.leave();
     }
   }
 
@@ -106,7 +108,7 @@ export class EventHub {
         return await this.#source.listAfter(cursor, PAGE);
       } catch (error) {
         if (error instanceof AppError || attempt >= MAX_FAILED_READS || signal.aborted) throw error;
-        await this.#tail.changed(signal);
+        await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }

@@ -15,17 +15,49 @@ export const POLL_MS = 2_000;
 const MAX_KEPT = 2_000;
 
 /**
+ * One who follows. Lives as long as its stream: what each wait of a thousand of them would leave behind is most of what there would be to collect.
+ */
+export class Follower {
+  readonly #signal: AbortSignal;
+  readonly #onLeave: () => void;
+  readonly #onAbort = () => this.wake();
+  #waiting: PromiseWithResolvers<void> | undefined;
+
+  constructor(signal: AbortSignal, onLeave: () => void) {
+    this.#signal = signal;
+    this.#onLeave = onLeave;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Resolves when something is read from now on, or when the signal aborts. */
+  changed(): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve();
+    this.#waiting ??= Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+
+  leave(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#onLeave();
+  }
+}
+
+/**
  * The newest events, read once for everyone who follows them. Runs from the first follower to the last. Followers at the head are served from
  * here, so that a thousand of them cost one query and not a thousand.
  */
 export class EventTail {
   readonly #source: EventSource;
-  readonly #sleepers = new Set<() => void>();
+  readonly #followers = new Set<Follower>();
   #kept: Event[] = [];
   /** Every event after this cursor, up to the newest that was read, is kept. Unknown until it was asked for. */
   #base: bigint | undefined;
   #head = 0n;
-  #followers = 0;
   #stop: AbortController | undefined;
   #wakeReader: (() => void) | undefined;
   #isStale = false;
@@ -35,20 +67,17 @@ export class EventTail {
   }
 
   get followers(): number {
-    return this.#followers;
+    return this.#followers.size;
   }
 
-  /** Counts a follower in. Call the answer to count it out. */
-  join(): () => void {
-    this.#followers += 1;
+  /** Counts a follower in, until they leave. */
+  join(signal: AbortSignal): Follower {
+    const follower = new Follower(signal, () => {
+      if (this.#followers.delete(follower) && this.#followers.size === 0) this.#end();
+    });
+    this.#followers.add(follower);
     if (!this.#stop) this.#start();
-    let joined = true;
-    return () => {
-      if (!joined) return;
-      joined = false;
-      this.#followers -= 1;
-      if (this.#followers === 0) this.#end();
-    };
+    return follower;
   }
 
   /** Says that there may be something new. Cheap; call it as often as you like. */
@@ -62,22 +91,6 @@ export class EventTail {
     if (this.#base === undefined || cursor < this.#base) return undefined;
     if (cursor >= this.#head) return [];
     return this.#kept.slice(this.#indexAfter(cursor));
-  }
-
-  /** Resolves when something was read, when the signal aborts, or after a while. */
-  changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        this.#sleepers.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, POLL_MS);
-      signal.addEventListener('abort', wake, { once: true });
-      if (signal.aborted) wake();
-      else this.#sleepers.add(wake);
-    });
   }
 
   #start(): void {
@@ -111,6 +124,8 @@ export class EventTail {
     this.#head = latest;
     this.#base = latest;
     this.#isStale = true;
+    // Whoever has looked into the table meanwhile may have seen less.
+    this.#wakeFollowers();
     return [];
   }
 
@@ -122,7 +137,11 @@ export class EventTail {
       const dropped = this.#kept.splice(0, this.#kept.length - MAX_KEPT);
       this.#base = cursorOf(dropped.at(-1)) ?? this.#base;
     }
-    for (const wake of this.#sleepers) wake();
+    this.#wakeFollowers();
+  }
+
+  #wakeFollowers(): void {
+    for (const follower of this.#followers) follower.wake();
   }
 
   #pause(signal: AbortSignal): Promise<void> {
