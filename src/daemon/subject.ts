@@ -7,6 +7,7 @@ import { allPermissions } from '../core/types/constants/permissions.js';
 /** Who calls, as the transport found out. */
 export interface Subject extends Named {
   readonly roles: readonly string[];
+  /** In the order of the alphabet. */
   readonly permissions: ReadonlySet<Permission>;
   /** How they proved it; `none` for a call without any proof. */
   readonly via: 'socket' | 'session' | 'token' | 'none';
@@ -31,6 +32,6 @@ export const localAdmin: Subject = {
   id: ADMIN_ID,
   name: ADMIN_NAME,
   roles: ['admin'],
-  permissions: new Set(allPermissions),
+  permissions: new Set(allPermissions.toSorted()),
   via: 'socket',
 };

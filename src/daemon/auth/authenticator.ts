@@ -1,9 +1,9 @@
 import type { AccessRepository } from '../../core/storage/postgres/access.repository.js';
+import type { Permission } from '../../core/types/constants/permissions.js';
 import type { RoleService } from '../../core/services/cooperative/role.service.js';
 import type { Subject } from '../subject.js';
 import type { AccessClaims } from './access-token.js';
 
-import { isPermission, type Permission } from '../../core/types/constants/permissions.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { anonymous, localAdmin } from '../subject.js';
 import { hashSecret } from './secrets.js';
@@ -105,8 +105,8 @@ export class Authenticator {
 
 /** A token allows what its scopes name, as far as its member may; and always to ask who it is. */
 function within(held: ReadonlySet<Permission>, scopes: readonly string[]): ReadonlySet<Permission> {
-  const named = [...scopes, 'self:read'].filter(isPermission);
-  return new Set(named.filter((permission) => held.has(permission)));
+  const named = new Set([...scopes, 'self:read']);
+  return new Set([...held].filter((permission) => named.has(permission)));
 }
 
 /** RFC 6750 §2.1. */

@@ -23,7 +23,7 @@ export function sessionHandlers(
       member: { id: subject.id, name: subject.name },
       ...(subject.actor ? { actor: subject.actor } : {}),
       roles: subject.roles,
-      permissions: [...subject.permissions].toSorted(),
+      permissions: [...subject.permissions],
       via: viaOf(subject),
       ...(subject.expiresAt ? { expiresAt: subject.expiresAt } : {}),
     }),

@@ -75,14 +75,13 @@ export class RoleService {
   }
 }
 
-/** What these roles of the list allow together. */
+/** What these roles of the list allow together, in the order of the alphabet. */
 export function permissionsOf(
   roles: readonly string[],
   known: readonly Role[],
 ): ReadonlySet<Permission> {
-  return new Set(
-    known.filter(({ name }) => roles.includes(name)).flatMap(({ permissions }) => permissions),
-  );
+  const held = known.filter(({ name }) => roles.includes(name));
+  return new Set(held.flatMap(({ permissions }) => permissions).toSorted());
 }
 
 /** @throws {AppError} INPUT_INVALID, naming the first that is none. */

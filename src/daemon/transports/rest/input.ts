@@ -19,13 +19,15 @@ interface Parts {
 export function inputOf(operation: Operation, parts: Parts): Record<string, unknown> {
   const properties = operation.input.properties;
   const input: Record<string, unknown> = { ...bodyOf(operation, parts.body) };
-  for (const [name, value] of [...Object.entries(parts.query), ...Object.entries(parts.params)]) {
-    if (Object.hasOwn(input, name)) {
-      throw new AppError('INPUT_INVALID', `"${name}" is given twice.`, { field: name });
+  for (const source of [parts.query, parts.params]) {
+    for (const [name, value] of Object.entries(source)) {
+      if (Object.hasOwn(input, name)) {
+        throw new AppError('INPUT_INVALID', `"${name}" is given twice.`, { field: name });
+      }
+      input[name] = typeof value === 'string' ? coerced(properties[name], value) : value;
     }
-    input[name] = typeof value === 'string' ? coerced(properties[name], value) : value;
   }
-  return { ...input, ...fromHeaders(operation, parts.headers) };
+  return Object.assign(input, fromHeaders(operation, parts.headers));
 }
 
 /**

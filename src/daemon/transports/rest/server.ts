@@ -8,17 +8,17 @@ import { randomUUID } from 'node:crypto';
 
 import type { Operation } from '../../../contract/operation.js';
 import type { OperationId } from '../../../contract/registry.js';
-import type { CallContext, Dispatch, LimitWindow } from '../../dispatch.js';
+import type { Dispatch, LimitWindow } from '../../dispatch.js';
 import type { Subject } from '../../subject.js';
 import type { Entrance } from './entrance.js';
 
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
-import { anonymous } from '../../subject.js';
 import { sendOutput, sendProblem } from './answer.js';
-import { idempotencyKeyOf, inputOf } from './input.js';
+import { inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
+import { RequestContext } from './request-context.js';
 import { sendEvents } from './sse.js';
 import { readableTarget } from './target.js';
 
@@ -96,7 +96,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
 
   app.get('/v1/openapi.json', async () => openApiDocument());
   app.get('/.well-known/jwks.json', async (request, reply) =>
-    options.dispatch('keys.list', {}, contextOf(request, reply)),
+    options.dispatch('keys.list', {}, new RequestContext(request, reply)),
   );
   for (const [id, operation] of Object.entries<Operation>(registry)) {
     if (isOperationId(id)) route(app, id, operation, options);
@@ -121,7 +121,10 @@ function addHooks(app: FastifyInstance, options: RestOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('syntropy-api', API_VERSION).header('x-request-id', request.id);
     request.source = sourceOf(request.raw);
-    if (limitAddress) request.limit = await limitAddress(request.source);
+    if (limitAddress) {
+      const left = limitAddress(request.source);
+      request.limit = left instanceof Promise ? await left : left;
+    }
     entrance.admit(request.raw);
     allowOrigin(entrance, request, reply);
     if (request.method === 'OPTIONS') return answerPreflight(entrance, request, reply);
@@ -129,7 +132,8 @@ function addHooks(app: FastifyInstance, options: RestOptions): void {
     const subject = entrance.identify(request.raw);
     request.subject = subject instanceof Promise ? await subject : subject;
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    done();
     if (!log.isLevelEnabled('info')) return;
     log.info(
       {
@@ -175,10 +179,10 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
     method,
     url,
     handler: async (request, reply) => {
-      const context = contextOf(request, reply);
+      const context = new RequestContext(request, reply);
       const input = inputOf(operation, {
-        query: { ...asRecord(request.query) },
-        params: { ...asRecord(request.params) },
+        query: asRecord(request.query),
+        params: asRecord(request.params),
         body: request.body,
         headers: request.headers,
       });
@@ -199,33 +203,6 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
   });
 }
 
-function contextOf(request: FastifyRequest, reply: FastifyReply): CallContext {
-  const idempotencyKey = idempotencyKeyOf(request.raw);
-  let gone: AbortController | undefined;
-  const { traceparent: traceParent } = request.headers;
-  return {
-    subject: request.subject ?? anonymous,
-    source: request.source,
-    requestId: request.id,
-    // Made for those who look at it: most calls have ended before anybody could.
-    get signal() {
-      if (!gone) {
-        const controller = new AbortController();
-        gone = controller;
-        // Whoever has gone by now will not go again.
-        if (reply.raw.destroyed) controller.abort();
-        else reply.raw.once('close', () => controller.abort());
-      }
-      return gone.signal;
-    },
-    onLimit: (window) => {
-      request.limit = window;
-    },
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(typeof traceParent === 'string' ? { traceParent } : {}),
-  };
-}
-
 function headersOf(reply: FastifyReply): Record<string, string> {
   return Object.fromEntries(
     Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
@@ -242,7 +219,11 @@ function parseJson(text: string): unknown {
 }
 
 function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
+  return isRecord(value) ? value : {};
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
