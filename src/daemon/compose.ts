@@ -88,11 +88,12 @@ export async function compose(parts: Parts): Promise<Daemon> {
     async close() {
       observed.stopping();
       stopping.abort();
-      housekeeping.stop();
+      const chored = housekeeping.stop();
       log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
       transports.endStreams();
       hub.close();
       await transports.close();
+      await chored;
       await leadership.close();
       await listener.close();
       replicas.close();

@@ -8,6 +8,7 @@ import { Agent, request } from 'undici';
 
 import type { OperationInput } from '../../src/contract/registry.js';
 import type { Permission } from '../../src/core/types/constants/permissions.js';
+import type { Tracing } from '../../src/daemon/observability/tracing.js';
 
 import { SyntropyClient } from '../../src/client/client.js';
 import { localSocket } from '../../src/client/node/local-socket.js';
@@ -47,7 +48,7 @@ export interface AskOptions {
 
 /** So many daemons on one database, as they run beside each other on several hosts. */
 export async function remoteWorld(
-  options: { replicas?: number; config?: Record<string, string> } = {},
+  options: { replicas?: number; config?: Record<string, string>; tracing?: Tracing } = {},
 ) {
   const database = await freshDatabase();
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-remote-'));
@@ -77,6 +78,7 @@ export async function remoteWorld(
       log,
       writerEntry: path.resolve('dist/writer.mjs'),
       daemonId: randomUUID(),
+      ...(options.tracing ? { tracing: options.tracing } : {}),
       onStop: () => undefined,
     });
     await listenOnSocket(daemon.rest, paths.socketPath, undefined);

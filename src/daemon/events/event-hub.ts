@@ -1,8 +1,7 @@
 import type { Event } from '../../core/types/models/event.js';
 
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { AppError } from '../../core/types/errors/app-error.js';
+import { slept } from '../../core/utils/slept.js';
 import { type EventSource, EventTail, PAGE, POLL_MS } from './event-tail.js';
 
 const MAX_FOLLOWERS = 5_000;
@@ -107,8 +106,10 @@ export class EventHub {
         await this.#requireKept(cursor);
         return await this.#source.listAfter(cursor, PAGE);
       } catch (error) {
-        if (error instanceof AppError || attempt >= MAX_FAILED_READS || signal.aborted) throw error;
-        await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
+        // Who has left is not told what failed.
+        if (signal.aborted) return [];
+        if (error instanceof AppError || attempt >= MAX_FAILED_READS) throw error;
+        await slept(POLL_MS, signal);
       }
     }
   }

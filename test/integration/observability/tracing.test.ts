@@ -7,7 +7,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { openTracing } from '../../../src/daemon/observability/open-tracing.js';
 import { type DaemonWorld, daemonWorld } from '../../support/daemon-world.js';
+import { remoteWorld } from '../../support/remote-world.js';
 import { waitFor } from '../../support/wait-for.js';
+import { wsClient } from '../../support/ws-client.js';
 
 interface Span {
   readonly name: string;
@@ -172,6 +174,22 @@ describe('a call is a span', () => {
       'service.name': 'syntropy',
       'service.version': '9.9.9',
       'service.instance.id': 'd-1',
+    });
+  });
+
+  it('also over a WebSocket, whose frames say the trace', async () => {
+    await using receiver = await collector();
+    const tracing = await tracingTo({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    await using world = await remoteWorld({ tracing });
+    const ana = await world.signedIn('ana');
+    await using client = await wsClient(world, { token: ana.accessToken });
+
+    await client.call('nodes.list', {}, { traceparent: `00-${TRACE}-${PARENT}-01` });
+    await tracing.close();
+
+    expect(receiver.spans.find(({ name }) => name === 'nodes.list')).toMatchObject({
+      traceId: TRACE,
+      parentSpanId: PARENT,
     });
   });
 

@@ -1,0 +1,16 @@
+/**
+ * Sleeps. Answers true after so many milliseconds, or false as soon as the signal aborts; never fails. Does not keep the process alive.
+ */
+export function slept(ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve(!signal.aborted);
+    };
+    const timer = setTimeout(end, ms);
+    timer.unref();
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
