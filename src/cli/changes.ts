@@ -1,5 +1,6 @@
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationInput } from '../contract/registry.js';
+import { errorCode } from '../core/types/errors/error-code.js';
 
 type Filter = Pick<OperationInput<'events.follow'>, 'type' | 'object'>;
 
@@ -33,5 +34,5 @@ export async function* changes(
 
 /** Whether a follower fell too far behind. */
 export function isExpired(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'CURSOR_EXPIRED';
+  return errorCode(error) === 'CURSOR_EXPIRED';
 }

@@ -4,6 +4,7 @@ import type { SyntropyClient } from '../client/client.js';
 import type { Daemon } from '../contract/schemas/daemon.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { errorCode } from '../core/types/errors/error-code.js';
 
 const POLL_MS = 50;
 const REMOTE_POLL_MS = 250;
@@ -52,6 +53,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Somebody else's process: it lives.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { errorCode } from '../core/types/errors/error-code.js';
 
 const CHUNK_BYTES = 64 * 1024;
 /** Lines are looked for this far from the end of the file, whatever is asked for. */
@@ -73,7 +74,7 @@ async function readFrom(file: string, start: number, end: number): Promise<Buffe
 }
 
 function unreadable(error: unknown, file: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === 'ENOENT') {
     return new AppError('FILE_NOT_FOUND', `No daemon has written ${file} yet.`, { file });
   }

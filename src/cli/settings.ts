@@ -6,6 +6,7 @@ import type { StatePaths } from '../core/config/state-paths.js';
 import { loadConfig, requireKey, setConfigValue } from '../core/config/load.js';
 import { isSettingKey, type Setting, settings } from '../core/config/schema.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { errorCode } from '../core/types/errors/error-code.js';
 
 /** One setting as it is shown. */
 export interface ShownSetting {
@@ -59,7 +60,7 @@ export async function changeSetting(
 /** The system's configuration is not everybody's to read or to change. */
 function unreadable(file: string): (error: unknown) => never {
   return (error) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
       throw new AppError('PERMISSION_DENIED', `This user may not use ${file}.`, { file });
     }

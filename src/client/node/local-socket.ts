@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import type { HttpRequest, HttpResponse, Transport } from '../client.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 
 /** Bounds what an answer can make a command hold. */
 const MAX_BODY_CHARACTERS = 64 << 20;
@@ -94,7 +95,7 @@ async function* chunksOf(message: IncomingMessage, asked: HttpRequest): AsyncGen
 
 function unreachable(error: Error, socketPath: string, asked: HttpRequest): unknown {
   if (error instanceof AppError || asked.signal?.aborted) return error;
-  const code = 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === 'EACCES' || code === 'EPERM') {
     return new AppError('SOCKET_PERMISSION', `This user may not open ${socketPath}.`, {
       socket: socketPath,

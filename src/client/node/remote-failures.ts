@@ -1,4 +1,5 @@
 import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 
 /** What node:tls says when a certificate is not the one that it should be, or not good (any more). */
 const UNTRUSTED =
@@ -57,5 +58,5 @@ function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const inner = codeOf(error.cause);
-  return inner || ('code' in error && typeof error.code === 'string' ? error.code : '');
+  return inner || (errorCode(error) ?? '');
 }

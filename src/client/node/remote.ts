@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse, Transport } from '../client.js';
 import type { Context } from './contexts.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 import { remoteFailure } from './remote-failures.js';
 import { tlsOptions } from './trust.js';
 
@@ -94,7 +95,7 @@ function limited({ signal, timeoutMs }: HttpRequest): AbortSignal | null {
 
 function failure(error: unknown, asked: HttpRequest, url: string, name: string): unknown {
   if (asked.signal?.aborted) return error;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   const isLate =
     code === 'UND_ERR_HEADERS_TIMEOUT' || (error instanceof Error && error.name === 'TimeoutError');
   if (!isLate) return remoteFailure(error, url, name);

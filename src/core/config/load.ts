@@ -7,6 +7,7 @@ import { parse, stringify, TomlError } from 'smol-toml';
 import { Value } from 'typebox/value';
 
 import { AppError } from '../types/errors/app-error.js';
+import { errorCode } from '../types/errors/error-code.js';
 import { closest } from '../utils/closest.js';
 import { isSettingKey, type Setting, type SettingKey, settings } from './schema.js';
 import { quoted } from '../utils/quoted.js';
@@ -115,7 +116,7 @@ export function requireKey(key: string): SettingKey {
 /** The file's values by dotted key. Unknown keys are refused: a misspelt one would silently do nothing. */
 async function readConfigFile(file: string): Promise<ReadonlyMap<string, unknown>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ENOENT') return '';
     throw new AppError('CONFIG_INVALID', `${file} cannot be read (${String(code)}).`, { file });
   });

@@ -9,6 +9,7 @@ import type { Config } from '../../core/config/load.js';
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 import { listenAddress } from '../listen-address.js';
 import { addressOf, type IsProxy, proxies } from './proxies.js';
 import { DAEMON_SERVER_NAME, givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
@@ -80,7 +81,7 @@ export async function listenOnAddress(
 ): Promise<{ readonly facts: ApiFacts; close(): void }> {
   limitPerAddress(app.server, plan.isProxy);
   await app.listen({ host: plan.host, port: plan.port }).catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = errorCode(error) ?? 'unknown';
     throw new AppError('CONFIG_INVALID', `Cannot listen on ${plan.host}:${plan.port} (${code}).`, {
       key: 'api.listen',
       reason: code,

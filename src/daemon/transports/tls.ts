@@ -6,6 +6,7 @@ import { createSecureContext } from 'node:tls';
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 import { certificateSha256 } from '../auth/grid-keys.js';
 
 /** In every certificate that the grid's authority issues to a daemon: clients that pinned the authority ask for this name, whatever address they use. */
@@ -70,7 +71,7 @@ export async function givenIdentity(certFile: string, keyFile: string): Promise<
 
 async function readPem(file: string, key: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = errorCode(error) ?? 'unknown';
     throw new AppError('CONFIG_INVALID', `${file} cannot be read (${code}).`, { key });
   });
 }

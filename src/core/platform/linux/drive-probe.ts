@@ -3,7 +3,7 @@ import { constants, open } from 'node:fs/promises';
 import type { DriveProbe } from '../../services/usb/usb.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
-import { errnoOf } from '../common/stick/errno.js';
+import { errorCode } from '../../types/errors/error-code.js';
 
 const refusals: Readonly<
   Record<
@@ -32,7 +32,7 @@ export function createDriveProbe(): DriveProbe {
         const handle = await open(drive.path, flags);
         await handle.close();
       } catch (error) {
-        const refusal = refusals[errnoOf(error) ?? ''];
+        const refusal = refusals[errorCode(error) ?? ''];
         if (!refusal) throw error;
         throw new AppError(refusal.code, `${refusal.text} ${drive.path}.`, { device: drive.path });
       }

@@ -1,10 +1,6 @@
-/** SQLSTATE of an error from Postgres (https://www.postgresql.org/docs/current/errcodes-appendix.html), if it is one. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
+import { errorCode } from '../../types/errors/error-code.js';
 
+/** By its SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 export function isUniqueViolation(error: unknown): boolean {
-  return sqlState(error) === '23505';
+  return errorCode(error) === '23505';
 }

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { errorCode } from '../../types/errors/error-code.js';
 import { withTypedFailures } from './typed-failures.js';
 import { EmbeddedPostgres } from './embedded/supervisor.js';
 
@@ -118,8 +119,7 @@ async function supportedVersion(pool: pg.Pool, location: string): Promise<string
 
 /** The code alone: the text of a connection error may quote what was in the URL. */
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : 'no answer';
+  return errorCode(error) ?? 'no answer';
 }
 
 /** Host, port and database of a URL, as the driver reads it. @throws {AppError} CONFIG_INVALID without quoting it. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { errorCode } from '../../types/errors/error-code.js';
 
 /** How long after a failure the server is asked again whether it answers; nobody’s call is what tries. */
 const PROBE_MS = 1_000;
@@ -98,6 +99,5 @@ export class RedisLink {
  */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'UNKNOWN';
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return /^([A-Z]{2,20})\b/.exec(error.message)?.[1] ?? 'NO_ANSWER';
+  return errorCode(error) ?? /^([A-Z]{2,20})\b/.exec(error.message)?.[1] ?? 'NO_ANSWER';
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../../types/errors/codes.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 
 const codes: Readonly<Record<string, { readonly code: ErrorCode; readonly text: string }>> = {
   ENOSPC: { code: 'DISK_FULL', text: 'There is no more space on' },
@@ -18,16 +19,10 @@ const codes: Readonly<Record<string, { readonly code: ErrorCode; readonly text: 
   EROFS: { code: 'DEVICE_READ_ONLY', text: 'Write protection is on for' },
 };
 
-export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
-
 /** Says in our codes what the system said about a target. Unknown errors are a failed write, with their errno. */
 export function targetError(error: unknown, target: string): AppError {
   if (error instanceof AppError) return error;
-  const errno = errnoOf(error) ?? 'unknown error';
+  const errno = errorCode(error) ?? 'unknown error';
   const known = codes[errno];
   const text = known?.text ?? `The write failed (${errno}):`;
   return new AppError(

@@ -5,7 +5,7 @@ import type { ImageInspector, InspectRequest } from '../../../services/usb/usb.p
 import type { ImageFacts, ImageFormat } from '../../../types/models/image.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { errnoOf } from './errno.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 import { filePieces } from './file-pieces.js';
 import { findFatVolume, type ReadAt, readPartitions } from './fat-volume.js';
 import { IDENTITY_LABEL, withoutIdentity } from './identity-label.js';
@@ -61,7 +61,7 @@ async function openImage(path: string): Promise<FileHandle> {
   // Without O_NONBLOCK, a named pipe would hold the daemon's thread up for good.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   const file = await open(path, flags).catch((error: unknown) => {
-    const errno = errnoOf(error);
+    const errno = errorCode(error);
     const details = { image: path };
     if (errno === 'EACCES' || errno === 'EPERM') {
       throw new AppError('DEVICE_PERMISSION', `The daemon may not read ${path}.`, details);

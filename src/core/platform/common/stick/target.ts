@@ -4,7 +4,8 @@ import type { DriveIdentity } from '../../../types/models/drive.js';
 import type { TargetState, WriteTarget } from '../../../types/models/stick.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { errnoOf, targetError } from './errno.js';
+import { errorCode } from '../../../types/errors/error-code.js';
+import { targetError } from './errno.js';
 import { partPath } from './parts.js';
 
 /** O_DIRECT lengths and offsets are multiples of this on every disk that there is. */
@@ -116,7 +117,7 @@ async function move(temporary: string, file: string, replace: boolean): Promise<
   try {
     await link(temporary, file);
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     throw new AppError('OUTPUT_EXISTS', `${file} was made by someone else meanwhile.`, { file });
   }
   return rm(temporary);
@@ -134,7 +135,7 @@ async function openDirect(
     try {
       return { handle: await open(file, access | constants.O_DIRECT, 0o644), direct: true };
     } catch (error) {
-      if (errnoOf(error) !== 'EINVAL') throw targetError(error, name);
+      if (errorCode(error) !== 'EINVAL') throw targetError(error, name);
     }
   }
   try {

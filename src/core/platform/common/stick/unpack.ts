@@ -5,6 +5,7 @@ import zlib from 'node:zlib';
 import type { ImageFormat } from '../../../types/models/image.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 import { PIECE_BYTES } from './file-pieces.js';
 import { inflate, UNPACK_CHUNK_BYTES } from './inflate.js';
 import { runUnpacker } from './unpack-program.js';
@@ -58,7 +59,8 @@ async function isZero(file: FileHandle, at: number, length: number): Promise<boo
 }
 
 function corrupt(cause?: unknown): AppError {
-  const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+  const code = errorCode(cause);
+  const reason = code === undefined ? '' : ` (${code})`;
   return new AppError(
     'IMAGE_CORRUPT',
     `The image is damaged or cut short${reason}.`,

@@ -6,7 +6,8 @@ import type { Meter } from './meter.js';
 import type { Target } from './target.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
-import { errnoOf, targetError } from './errno.js';
+import { errorCode } from '../../../types/errors/error-code.js';
+import { targetError } from './errno.js';
 import { BLOCK_BYTES } from './target.js';
 
 /** What was written at one place, so that reading back can say where it differs. */
@@ -161,7 +162,7 @@ async function readFully(
     const { bytesRead } = await source
       .read(buffer, done, bytes - done, at + done)
       .catch((cause: unknown) => {
-        const errno = errnoOf(cause) ?? 'unknown error';
+        const errno = errorCode(cause) ?? 'unknown error';
         const text = `The image cannot be read (${errno}).`;
         throw new AppError('IMAGE_CORRUPT', text, { errno, atByte: at + done }, { cause });
       });

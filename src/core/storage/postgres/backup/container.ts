@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 
 /**
  * The file around a backup: eight bytes that say what it is, the SHA-256 of all that follows, then gzip of lines.
@@ -117,7 +118,7 @@ async function openToRead(file: string): Promise<FileHandle> {
     if (stats.isFile()) return handle;
     await handle.close();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new AppError('FILE_NOT_FOUND', `There is no file ${file}.`, { file });
     }

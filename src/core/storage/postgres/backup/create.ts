@@ -4,6 +4,7 @@ import path from 'node:path';
 import pg from 'pg';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 import {
   listSequences,
   listTables,
@@ -140,7 +141,7 @@ function line(value: unknown): string {
 
 async function readIfThere(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
 }
@@ -153,7 +154,7 @@ async function requireFree(file: string, replace: boolean): Promise<void> {
 
 function explain(error: unknown, file: string): unknown {
   const details = { path: file };
-  switch (codeOf(error)) {
+  switch (errorCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
       return new AppError('FILE_NOT_FOUND', `There is no folder ${path.dirname(file)}.`, details);
@@ -167,8 +168,4 @@ function explain(error: unknown, file: string): unknown {
     default:
       return error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

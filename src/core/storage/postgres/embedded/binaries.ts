@@ -16,6 +16,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 
 const platformNames: Readonly<Record<string, string>> = { win32: 'windows' };
 
@@ -98,8 +99,7 @@ async function makeLinks(native: string, target: string): Promise<void> {
   for (const link of links) {
     const at = path.join(target, path.relative('native', link.target));
     await symlink(path.basename(link.source), at).catch((error: unknown) => {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'EEXIST') throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     });
   }
 }

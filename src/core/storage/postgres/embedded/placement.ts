@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 import { writeFileAtomic } from '../../files/atomic-file.js';
 import { ensurePrivateDirectory } from '../../files/private-directory.js';
 
@@ -112,7 +113,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

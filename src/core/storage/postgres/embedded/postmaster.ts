@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Placement } from './placement.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
+import { errorCode } from '../../../types/errors/error-code.js';
 
 const POLL_MS = 50;
 const FAST_STOP_MS = 15_000;
@@ -61,7 +62,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return !isZombie(pid);
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }
 
@@ -104,7 +105,7 @@ export async function spawnPostmaster(
     child.once('spawn', () => resolve(child.pid ?? 0));
     child.once('error', reject);
   }).catch((error: unknown) => {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const reason = errorCode(error) ?? 'unknown';
     throw new AppError('DATABASE_UNAVAILABLE', `The embedded Postgres cannot be run: ${reason}.`, {
       reason,
     });
