@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Event } from '../../../src/core/types/models/event.js';
 
@@ -104,8 +104,14 @@ const delays = fc.array(fc.tuple(fc.nat(20), fc.nat(20)), { maxLength: 60 });
 // Goal: whoever follows hears of every event after their cursor, once and in order, whatever wake-ups are lost, however far behind they
 // are, and whoever else comes and goes.
 describe('followers of events', () => {
-  it('miss nothing and see nothing twice', async () => {
+  beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('miss nothing and see nothing twice', async () => {
     await fc.assert(
       fc.asyncProperty(steps, delays, async (script, slowness) => {
         const table = new Table(slowness);
@@ -144,6 +150,5 @@ describe('followers of events', () => {
       }),
       { numRuns: 1_000 },
     );
-    vi.useRealTimers();
   }, 60_000);
 });

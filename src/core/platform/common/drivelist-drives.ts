@@ -34,6 +34,17 @@ export function createDrivelistLister(): DriveLister {
   };
 }
 
+/** The drive at a path, as the write engine wants to see it once more. @throws {AppError} DEVICE_CHANGED when there is none. */
+export async function identifyListed(
+  path: string,
+): Promise<{ readonly path: string; readonly sizeBytes: number }> {
+  const found = await createDrivelistLister().lookup(path);
+  if (found.kind === 'drive') return { path, sizeBytes: found.drive.sizeBytes };
+  throw new AppError('DEVICE_CHANGED', `${path} is not the drive that was confirmed.`, {
+    device: path,
+  });
+}
+
 async function allDrives(): Promise<readonly Drive[]> {
   return (await listedDrives()).map(toDrive);
 }

@@ -1,19 +1,13 @@
 import type { EngineDeps } from '../common/stick/engine.js';
 
 import { AppError } from '../../types/errors/app-error.js';
-import { createDrivelistLister } from '../common/drivelist-drives.js';
+import { identifyListed } from '../common/drivelist-drives.js';
 
 const DISKUTIL_TIMEOUT_MS = 60_000;
 
 /** macOS, as the write engine needs it. Unproven: no Mac is at hand. */
 export const darwinEngineDeps: EngineDeps = {
-  async identify(_, devicePath) {
-    const found = await createDrivelistLister().lookup(devicePath);
-    if (found.kind === 'drive') return { path: devicePath, sizeBytes: found.drive.sizeBytes };
-    throw new AppError('DEVICE_CHANGED', `${devicePath} is not the drive that was confirmed.`, {
-      device: devicePath,
-    });
-  },
+  identify: (_, devicePath) => identifyListed(devicePath),
 
   async unmount(devicePath) {
     await diskutil('unmountDisk', devicePath).catch(() => {

@@ -1,7 +1,7 @@
 import type { EngineDeps } from '../common/stick/engine.js';
 
 import { AppError } from '../../types/errors/app-error.js';
-import { createDrivelistLister } from '../common/drivelist-drives.js';
+import { createDrivelistLister, identifyListed } from '../common/drivelist-drives.js';
 
 const MOUNTVOL_TIMEOUT_MS = 60_000;
 
@@ -10,13 +10,7 @@ const MOUNTVOL_TIMEOUT_MS = 60_000;
  * its volumes taken away first. Unproven: no such machine is at hand.
  */
 export const windowsEngineDeps: EngineDeps = {
-  async identify(_, devicePath) {
-    const found = await createDrivelistLister().lookup(devicePath);
-    if (found.kind === 'drive') return { path: devicePath, sizeBytes: found.drive.sizeBytes };
-    throw new AppError('DEVICE_CHANGED', `${devicePath} is not the drive that was confirmed.`, {
-      device: devicePath,
-    });
-  },
+  identify: (_, devicePath) => identifyListed(devicePath),
 
   async unmount(devicePath) {
     const { execa } = await import('execa');
