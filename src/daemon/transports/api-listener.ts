@@ -8,11 +8,12 @@ import os from 'node:os';
 import type { Config } from '../../core/config/load.js';
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
+import { GRID_SERVER_NAME } from '../../contract/grid.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { listenAddress } from '../listen-address.js';
 import { addressOf, type IsProxy, proxies } from './proxies.js';
-import { DAEMON_SERVER_NAME, givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
+import { givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
 
 /** More from one address is no client of ours; each costs a socket and, under TLS, a handshake. */
 const MAX_CONNECTIONS_PER_ADDRESS = 2_048;
@@ -142,7 +143,7 @@ function hostNames(config: Config, host: string): ReadonlySet<string> {
   return new Set(
     [
       'localhost',
-      DAEMON_SERVER_NAME,
+      GRID_SERVER_NAME,
       os.hostname(),
       ...(unspecified ? addresses : [host]),
       ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname.replaceAll(/^\[|\]$/g, '')]),
