@@ -3,7 +3,7 @@ import type { Desired } from '../contract/agent/protocol.js';
 import type { AgentIdentity } from './identity.js';
 import type { Log } from './log.js';
 
-import { AppError } from '../core/types/errors/app-error.js';
+import type { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
 import { slept } from '../core/utils/slept.js';
 import { connect } from './connection.js';
@@ -70,7 +70,10 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
           log.info('connected', { node: node.id, name: node.name });
           void tell('connected');
         },
-        onDesired: (next) => desired.offer(next),
+        onDesired: async (next) => {
+          desired.offer(next);
+          await desired.settled();
+        },
         onSkew: (now) => {
           if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
             log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });

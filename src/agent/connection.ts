@@ -14,6 +14,7 @@ import {
   proofText,
   type Refused,
 } from '../contract/agent/protocol.js';
+import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
@@ -35,7 +36,8 @@ export interface ConnectionParts {
   /** How far this node has come in what it is to be. */
   readonly observedGeneration: () => number;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
-  readonly onDesired: (desired: Desired) => void;
+  /** Resolves when it lies on this machine's disk. */
+  readonly onDesired: (desired: Desired) => Promise<void>;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
 }
@@ -49,15 +51,14 @@ export interface ConnectionEnd {
 
 /** One connection to the daemon, from the handshake to its end, which is what it resolves to. It never rejects. */
 export function connect(parts: ConnectionParts, signal: AbortSignal): Promise<ConnectionEnd> {
-  return new Promise((resolve) => {
-    new Connection(parts, signal, resolve);
-  });
+  const connection = new Connection(parts, signal);
+  return connection.ended;
 }
 
 class Connection {
   readonly #parts: ConnectionParts;
   readonly #socket: WebSocket;
-  readonly #onEnd: (end: ConnectionEnd) => void;
+  readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
   #wasWelcome = false;
@@ -66,9 +67,8 @@ class Connection {
   #seq = 0;
   #answered = 0;
 
-  constructor(parts: ConnectionParts, signal: AbortSignal, onEnd: (end: ConnectionEnd) => void) {
+  constructor(parts: ConnectionParts, signal: AbortSignal) {
     this.#parts = parts;
-    this.#onEnd = onEnd;
     const { url, caCertificate } = parts.membership;
     this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}${AGENT_PATH}`, {
       ...gridTls(caCertificate),
@@ -82,7 +82,9 @@ class Connection {
     }, WELCOME_TIMEOUT_MS);
     const stop = () => this.#socket.close(1000, 'stopping');
     signal.addEventListener('abort', stop, { once: true });
-    this.#socket.on('message', (data, isBinary) => this.#receive(isBinary ? '' : String(data)));
+    this.#socket.on('message', (data, isBinary) =>
+      this.#receive(isBinary ? '' : messageText(data)),
+    );
     this.#socket.on('error', (error) => {
       this.#broken ??= connectionFailure(error, url, new Date());
     });
@@ -93,21 +95,25 @@ class Connection {
     if (signal.aborted) stop();
   }
 
+  get ended(): Promise<ConnectionEnd> {
+    return this.#end.promise;
+  }
+
   #receive(text: string): void {
     const frame = parsed(text);
     if (!frame)
       return this.#break(new AppError('API_VERSION_MISMATCH', 'The daemon speaks otherwise.'));
     if ('hello' in frame) this.#prove(frame.hello);
     else if ('welcome' in frame) this.#welcomed(frame.welcome);
-    else if ('desired' in frame) this.#parts.onDesired(frame.desired);
+    else if ('desired' in frame) void this.#reach(frame.desired);
     else if ('beaten' in frame) this.#beaten(frame.beaten);
     else this.#refused = frame.refused;
   }
 
   #prove({ protocols, nonce, at }: { protocols: number[]; nonce: string; at: string }): void {
-    const { membership, identity, machine, bootId, version, onSkew } = this.#parts;
+    const { membership, identity, machine, bootId, version } = this.#parts;
     const now = new Date();
-    onSkew(now.getTime() - Date.parse(at));
+    this.#tellSkew(at);
     const [protocol] = AGENT_PROTOCOLS.filter((known) => protocols.includes(known)).toReversed();
     if (protocol === undefined) {
       this.#refused = {
@@ -139,9 +145,14 @@ class Connection {
     clearTimeout(this.#patience);
     this.#wasWelcome = true;
     this.#parts.onWelcome(welcome.node);
-    this.#parts.onDesired(welcome.desired);
     clearInterval(this.#heartbeat);
     this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
+    void this.#reach(welcome.desired);
+  }
+
+  /** Says at once how far it has come: somebody may be waiting for it. */
+  async #reach(desired: Desired): Promise<void> {
+    await this.#parts.onDesired(desired);
     this.#beat();
   }
 
@@ -158,7 +169,12 @@ class Connection {
 
   #beaten({ seq, at }: { seq: number; at: string }): void {
     this.#answered = Math.max(this.#answered, Math.min(seq, this.#seq));
-    this.#parts.onSkew(Date.now() - Date.parse(at));
+    this.#tellSkew(at);
+  }
+
+  #tellSkew(at: string): void {
+    const skewMs = Date.now() - Date.parse(at);
+    if (Number.isSafeInteger(skewMs)) this.#parts.onSkew(skewMs);
   }
 
   #send(frame: AgentFrame): void {
@@ -174,7 +190,7 @@ class Connection {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
     const refused = this.#refused;
-    this.#onEnd({
+    this.#end.resolve({
       wasWelcome: this.#wasWelcome,
       final: refused?.final ?? false,
       error:

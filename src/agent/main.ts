@@ -11,6 +11,7 @@ import { ensurePrivateDirectory } from '../core/storage/files/private-directory.
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
+import { quoted } from '../core/utils/quoted.js';
 import { slept } from '../core/utils/slept.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
@@ -54,22 +55,16 @@ async function joinGrid(files: AgentFiles): Promise<void> {
   if (!token) {
     throw new AppError('JOIN_TOKEN_INVALID', 'This is no join token, or not the whole of one.');
   }
-  const url = asked.url ?? token.url;
-  if (url === undefined) {
-    throw new AppError('USAGE_INVALID', 'The token names no daemon: say where it is with --url.');
-  }
+  const url = daemonAddress(asked.url ?? token.url);
   await ensurePrivateDirectory(files.directory);
+  await requireFree(files);
   const lock = await holdAgent(files);
   try {
-    const known = await files.membership();
-    if (known) {
-      throw new AppError('AGENT_JOINED', `This machine is "${known.node.name}" already.`, {
-        node: known.node.id,
-      });
-    }
+    // Once more, for whoever did it at the same time.
+    await requireFree(files);
     const joined = await join({
       token,
-      url: new URL(url),
+      url,
       name: asked.name ?? nameFrom(hostname()),
       identity: await ensureIdentity(files.directory),
       machine: machineHash(token.caSha256),
@@ -77,10 +72,35 @@ async function joinGrid(files: AgentFiles): Promise<void> {
       files,
     });
     const { node } = joined.membership;
-    await tellParent({ type: 'joined', node, approval: joined.approval, url });
+    await tellParent({ type: 'joined', node, approval: joined.approval, url: url.origin });
   } finally {
     lock.release();
   }
+}
+
+/** @throws {AppError} USAGE_INVALID. */
+function daemonAddress(text: string | undefined): URL {
+  if (text === undefined) {
+    throw new AppError('USAGE_INVALID', 'The token names no daemon: say where it is with --url.');
+  }
+  const url = URL.parse(text);
+  if (url?.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash) {
+    return url;
+  }
+  throw new AppError(
+    'USAGE_INVALID',
+    `--url ${quoted(text)} is no address like https://grid.example.org:8080.`,
+    { flag: '--url' },
+  );
+}
+
+/** @throws {AppError} AGENT_JOINED. */
+async function requireFree(files: AgentFiles): Promise<void> {
+  const known = await files.membership();
+  if (!known) return;
+  throw new AppError('AGENT_JOINED', `This machine is "${known.node.name}" already.`, {
+    node: known.node.id,
+  });
 }
 
 async function run(files: AgentFiles): Promise<void> {
@@ -120,9 +140,12 @@ async function status(files: AgentFiles): Promise<void> {
   const lock = acquireFileLock(lockFile(files));
   lock?.release();
   const { version: _, ...said } = told ?? {};
+  const isRunning = lock === undefined;
+  // Of one that runs no more, only why the grid would have it no more still matters.
+  const still = isRunning || told?.state === 'refused' ? said : {};
   await tellParent({
     type: 'status',
-    agent: { node, url, joinedAt, version, isRunning: lock === undefined, ...(lock ? {} : said) },
+    agent: { node, url, joinedAt, version, ...still, isRunning },
   });
 }
 

@@ -16,7 +16,7 @@ export const routes: Readonly<
   'nodes.reject': ['POST', '/v1/nodes/:node/reject', 'mutation'],
   'nodeTokens.list': ['GET', '/v1/node-tokens', 'query'],
   'nodeTokens.create': ['POST', '/v1/node-tokens', 'mutation'],
-  'nodeTokens.revoke': ['DELETE', '/v1/node-tokens/:token', 'mutation'],
+  'nodeTokens.revoke': ['DELETE', '/v1/node-tokens/:nodeToken', 'mutation'],
   'agents.join': ['POST', '/v1/agents', 'mutation'],
   'drives.list': ['GET', '/v1/usb/drives', 'query'],
   'operations.list': ['GET', '/v1/operations', 'query'],

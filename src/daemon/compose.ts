@@ -68,18 +68,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
     caSha256: identity.caSha256,
     ...reachable,
   });
-  const calls = composeCalls({
-    ...parts,
-    stores,
-    identity,
-    agents,
-    address,
-    limits,
-    hub,
-    runner,
-    replicas,
-    facts,
-  });
+  const made = { ...parts, stores, identity, agents, address, limits, hub, runner, replicas };
+  const calls = composeCalls({ ...made, facts });
   const stopping = new AbortController();
   const transports = await composeTransports({
     config,
@@ -110,10 +100,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       stopping.abort();
       const chored = housekeeping.stop();
       log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
-      transports.endStreams();
-      await agents.hub.stop();
-      hub.close();
-      await transports.close();
+      await endConnections({ transports, agents, hub });
       await chored;
       await leadership.close();
       await listener.close();
@@ -122,6 +109,19 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await ops.close();
     },
   };
+}
+
+/** Tells everyone who is connected to go on elsewhere, then waits for what is under way. */
+async function endConnections(open: {
+  readonly transports: Awaited<ReturnType<typeof composeTransports>>;
+  readonly agents: Agents;
+  readonly hub: EventHub;
+}): Promise<void> {
+  open.transports.endStreams();
+  const heard = open.agents.hub.stop();
+  open.hub.close();
+  await open.transports.close();
+  await heard;
 }
 
 /** Says that this daemon lives, and takes up what it or another left behind when it died. Answers how many operations were interrupted. */

@@ -7,6 +7,7 @@ import type { Replica } from './remote-world.js';
 
 import { AgentFiles } from '../../src/agent/agent-files.js';
 import { runAgent } from '../../src/agent/agent.js';
+import { connect } from '../../src/agent/connection.js';
 import { type AgentIdentity, ensureIdentity } from '../../src/agent/identity.js';
 import { join } from '../../src/agent/join.js';
 import { decodeJoinToken, type JoinToken } from '../../src/contract/agent/join-token.js';
@@ -97,4 +98,35 @@ export function requireToken(text: string): JoinToken {
   const token = decodeJoinToken(text);
   if (!token) throw new TypeError('That is no token.');
   return token;
+}
+
+/** Connects and tells how it was received: `welcome`, or the code of the refusal. */
+export async function connectOnce(
+  agent: Pick<Awaited<ReturnType<typeof testAgent>>, 'files' | 'identity' | 'machine'>,
+) {
+  const membership = await agent.files.membership();
+  if (!membership) throw new TypeError('It has joined nothing.');
+  const stop = new AbortController();
+  const welcome = Promise.withResolvers<string>();
+  const ended = connect(
+    {
+      ...agent,
+      membership,
+      bootId: 'boot-1',
+      version: '1.0.0',
+      observedGeneration: () => 0,
+      onWelcome: () => welcome.resolve('welcome'),
+      onDesired: () => Promise.resolve(),
+      onSkew: () => undefined,
+    },
+    stop.signal,
+  );
+  const code = await Promise.race([welcome.promise, ended.then(({ error }) => error.code)]);
+  return {
+    code,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await ended;
+    },
+  };
 }

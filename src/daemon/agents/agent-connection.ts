@@ -16,9 +16,9 @@ import {
   type Proof,
   proofText,
 } from '../../contract/agent/protocol.js';
+import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
-import { messageText } from '../transports/message-text.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../core/utils/node-life.js';
 
 const PROOF_TIMEOUT_MS = 10_000;
@@ -131,7 +131,9 @@ export class AgentConnection {
         `The agent speaks protocol ${proof.protocol}, this daemon ${AGENT_PROTOCOLS.join(', ')}.`,
       );
     }
-    const { connect, daemonId, source, caSha256, now } = this.#deps;
+    const skewMs = this.#skewOf(proof.at);
+    if (skewMs === undefined) throw new AppError('INPUT_INVALID', '"at" is no time.');
+    const { connect, daemonId, source, caSha256 } = this.#deps;
     return connect({
       nodeId: proof.node,
       sessionId: this.sessionId,
@@ -140,7 +142,7 @@ export class AgentConnection {
       bootId: proof.bootId,
       agentVersion: proof.agentVersion,
       protocol: proof.protocol,
-      skewMs: Date.parse(proof.at) - now().getTime(),
+      skewMs,
       machine: Buffer.from(proof.machine, 'hex'),
       text: proofText(said, this.#nonce, caSha256),
       signature: Buffer.from(signature, 'base64url'),
@@ -148,11 +150,13 @@ export class AgentConnection {
   }
 
   #beat({ seq, at, observedGeneration }: Heartbeat): void {
+    const skewMs = this.#skewOf(at);
     // A heartbeat of yesterday, sent again, says nothing of today.
-    if (!this.#node || seq <= this.#seq) return this.#close(CLOSE.policy, 'bad_frame');
+    if (!this.#node || seq <= this.#seq || skewMs === undefined) {
+      return this.#close(CLOSE.policy, 'bad_frame');
+    }
     this.#seq = seq;
     this.#silence.refresh();
-    const skewMs = Date.parse(at) - this.#deps.now().getTime();
     this.#deps.onBeat({
       nodeId: this.#node.id,
       sessionId: this.sessionId,
@@ -172,6 +176,12 @@ export class AgentConnection {
 
   #terminateAfter(ms: number): NodeJS.Timeout {
     return setTimeout(() => this.#socket.terminate(), ms);
+  }
+
+  /** How far the agent's clock is ahead. Undefined for what looks like a time and is none, such as a leap second. */
+  #skewOf(at: string): number | undefined {
+    const skewMs = Date.parse(at) - this.#deps.now().getTime();
+    return Number.isSafeInteger(skewMs) ? skewMs : undefined;
   }
 
   #isWithinRate(): boolean {

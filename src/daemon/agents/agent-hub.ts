@@ -8,6 +8,7 @@ import type { AgentConnectionDeps } from './agent-connection.js';
 
 import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
 import { AppError } from '../../core/types/errors/app-error.js';
+import { latestOnly } from '../../core/utils/latest-only.js';
 import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
@@ -34,8 +35,8 @@ export class AgentHub {
     perMessageDeflate: false,
     clientTracking: false,
   });
-  #checking: Promise<void> | undefined;
-  #isStale = false;
+  /** However many things happen while it is looked up, it is looked up once more. */
+  readonly #stale = latestOnly<undefined>(() => this.#dropStale());
   #isStopping = false;
 
   constructor(deps: AgentHubDeps) {
@@ -77,10 +78,7 @@ export class AgentHub {
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {
     if (type !== undefined && !/^node\.(removed|retired|rejected|joined)$/.test(type)) return;
-    this.#isStale = true;
-    this.#checking ??= this.#dropStale().finally(() => {
-      this.#checking = undefined;
-    });
+    this.#stale.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */
@@ -92,16 +90,13 @@ export class AgentHub {
 
   /** Those whose node was deleted, turned away or joined anew. */
   async #dropStale(): Promise<void> {
-    while (this.#isStale) {
-      this.#isStale = false;
-      const known = [...this.#connections.values()].filter(({ nodeId }) => nodeId !== undefined);
-      try {
-        const stale = await this.#deps.store.stale(known.map(({ sessionId }) => sessionId));
-        for (const id of stale) this.#supersede(id);
-      } catch (error) {
-        // The next heartbeat of each finds it out as well.
-        this.#deps.log.warn({ err: error }, 'agents could not be looked up');
-      }
+    const known = [...this.#connections.values()].filter(({ nodeId }) => nodeId !== undefined);
+    try {
+      const stale = await this.#deps.store.stale(known.map(({ sessionId }) => sessionId));
+      for (const id of stale) this.#supersede(id);
+    } catch (error) {
+      // The next heartbeat of each finds it out as well.
+      this.#deps.log.warn({ err: error }, 'agents could not be looked up');
     }
   }
 

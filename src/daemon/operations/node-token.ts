@@ -39,6 +39,6 @@ export function nodeTokenHandlers(
         warnings: url === undefined ? [NO_ADDRESS] : [],
       };
     },
-    'nodeTokens.revoke': ({ token }) => agents.revokeToken(token),
+    'nodeTokens.revoke': ({ nodeToken }) => agents.revokeToken(nodeToken),
   };
 }

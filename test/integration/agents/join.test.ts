@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { ensureIdentity } from '../../../src/agent/identity.js';
 import { ensurePrivateDirectory } from '../../../src/core/storage/files/private-directory.js';
-import { joinToken, testAgent } from '../../support/agents.js';
+import { connectOnce, joinToken, testAgent } from '../../support/agents.js';
+import { testAuthority } from '../../support/certificates.js';
 import { remoteWorld } from '../../support/remote-world.js';
+import { scratchFolder } from '../../support/scratch.js';
 import { waitFor } from '../../support/wait-for.js';
 
 // Goal: a machine becomes a node with one token, once, and nobody else does.
@@ -89,6 +92,23 @@ describe('joining', () => {
 
     await expect(second.join(token, 'node-02')).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' });
     expect((await second.join(token, 'node-03')).membership.node.name).toBe('node-03');
+  });
+
+  it('knows its daemon behind an operator’s certificate, too', async () => {
+    const authority = await testAuthority();
+    const { certificate, key } = await authority.issue(['127.0.0.1']);
+    await using home = await scratchFolder();
+    await writeFile(home.file('cert.pem'), certificate);
+    await writeFile(home.file('key.pem'), key);
+    await using world = await remoteWorld({
+      config: { 'api.tlsCert': home.file('cert.pem'), 'api.tlsKey': home.file('key.pem') },
+    });
+    await using agent = await testAgent();
+
+    await agent.join(await joinToken(world), 'node-02');
+    await using running = await connectOnce(agent);
+
+    expect(running.code).toBe('welcome');
   });
 
   it('trusts no daemon but the one that made the token', async () => {

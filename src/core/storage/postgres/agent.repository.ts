@@ -15,7 +15,7 @@ import type { Node } from '../../types/models/node.js';
 
 import { HEARTBEAT_SECONDS, isFlapping, MISSED_HEARTBEATS } from '../../utils/node-life.js';
 import { AppError } from '../../types/errors/app-error.js';
-import { isUniqueViolation } from './database-errors.js';
+import { violatedConstraint } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
 import { moveNode } from './node-status.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
@@ -61,9 +61,11 @@ export class AgentRepository implements AgentStore {
     try {
       return await this.#db.transaction().execute((tx) => redeemIn(tx, redemption));
     } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-      // Whatever else is unique was looked at; two that want one name at the same instant meet here.
-      throw nameTaken(redemption.name);
+      const constraint = violatedConstraint(error);
+      if (constraint === undefined) throw error;
+      // Two that want one name at the same instant meet here.
+      if (constraint.startsWith('nodes_')) throw nameTaken(redemption.name ?? '');
+      throw new AppError('AGENT_JOINED', 'A node has these keys already.');
     }
   }
 
@@ -304,8 +306,6 @@ async function makeNode(
   return nodeId;
 }
 
-function nameTaken(name: string | undefined): AppError {
-  return new AppError('NODE_NAME_TAKEN', `There is a node "${name ?? ''}" already.`, {
-    ...(name === undefined ? {} : { name }),
-  });
+function nameTaken(name: string): AppError {
+  return new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, { name });
 }

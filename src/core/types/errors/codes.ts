@@ -99,7 +99,7 @@ export const errorCodes = {
   JOIN_TOKEN_EXPIRED: unauthenticated('Make a new one with `syntropy node token create`.'),
   JOIN_TOKEN_REVOKED: unauthenticated('Make a new one with `syntropy node token create`.'),
   JOIN_TOKEN_SPENT: unauthenticated(
-    'Make a new one with `syntropy node token create`; --uses makes one for several machines.',
+    'Make a new one with `syntropy node token create`; --reusable makes one for several machines.',
   ),
   JOIN_PROOF_INVALID: unauthenticated('Remove the agent’s state directory and join again.'),
   AGENT_UNKNOWN: unauthenticated(
@@ -212,6 +212,7 @@ export const errorCodes = {
   ),
   DISK_FULL: failed('Free some space, or use a larger stick, and repeat the command.'),
   OPERATION_FAILED: failed('See its reason with `syntropy operation show`.'),
+  AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
   CURSOR_EXPIRED: {
