@@ -33,6 +33,15 @@ export default {
     room('platform', '^src/core/platform/', [services, types, utils]),
     room('storage', '^src/core/storage/', [services, types, utils, config]),
     room('daemon', '^src/daemon/', ['^src/core/', contract]),
+    room('agent', '^src/agent/', [
+      contract,
+      types,
+      utils,
+      config,
+      services,
+      '^src/core/platform/',
+      '^src/core/storage/files/',
+    ]),
     {
       name: 'slices-do-not-touch',
       severity: 'error',

@@ -52,6 +52,15 @@ async function makeAll() {
       chunkNames: 'chunks/[name]-[hash]',
       packages: 'external',
     }),
+    build({
+      ...common,
+      entryPoints: { agent: 'src/agent/main.ts' },
+      define: { SYNTROPY_VERSION: JSON.stringify(version) },
+      outdir: out,
+      outExtension: { '.js': '.mjs' },
+      format: 'esm',
+      packages: 'external',
+    }),
     cp('src/core/storage/postgres/migrations', `${out}/migrations`, { recursive: true }),
   ]);
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 
 import type { Daemon } from '../contract/schemas/daemon.js';
 
-import { AppError, type ErrorDetails } from '../core/types/errors/app-error.js';
-import { isErrorCode } from '../core/types/errors/codes.js';
+import { AppError } from '../core/types/errors/app-error.js';
+import { failureIn } from './child-failure.js';
 import { daemonProgram } from './daemon-program.js';
 
 /** The first start makes a database, which takes seconds, and up to a minute on a slow card. */
@@ -68,32 +68,13 @@ function answer(child: ChildProcess, timeoutMs: number): Promise<Daemon> {
     child.once('message', (message) => {
       clearTimeout(timer);
       if (isReady(message)) resolve(message.daemon);
-      else reject(failureIn(message));
+      else reject(failureIn(message) ?? failedToStart('it said nothing that can be understood'));
     });
   });
 }
 
 function isReady(message: unknown): message is { daemon: Daemon } {
   return typeof message === 'object' && message !== null && 'daemon' in message;
-}
-
-/** The daemon's own words, if it is our daemon that spoke. */
-function failureIn(message: unknown): AppError {
-  const error = part(message, 'error');
-  const code = part(error, 'code');
-  return isErrorCode(code)
-    ? new AppError(code, String(part(error, 'message')), detailsOf(part(error, 'details')))
-    : failedToStart('it said nothing that can be understood');
-}
-
-function detailsOf(value: unknown): ErrorDetails {
-  return Object.fromEntries(
-    Object.entries(value ?? {}).map(([key, detail]) => [key, String(detail)]),
-  );
-}
-
-function part(value: unknown, key: string): unknown {
-  return new Map<string, unknown>(Object.entries(value ?? {})).get(key);
 }
 
 function failedToStart(why: string): AppError {

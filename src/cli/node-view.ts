@@ -4,19 +4,30 @@ import type { Column } from './table.js';
 import { formatAge, formatBytes, formatLabels, formatRate } from './format.js';
 import { fields } from './table.js';
 
+const TOLD_SKEW_MS = 5_000;
+
 /** Columns of `node list`, by the name that --columns and --sort take. */
 export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   name: { title: 'NAME', value: (node) => node.name },
   status: { title: 'STATUS', value: (node) => node.status },
   owner: { title: 'OWNER', value: (node) => node.owner.name },
   since: { title: 'SINCE', value: (node) => formatAge(node.statusSince) },
+  seen: { title: 'SEEN', value: (node) => seen(node) },
   labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
   description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
   created: { title: 'CREATED', value: (node) => node.createdAt },
   id: { title: 'ID', value: (node) => node.id },
 };
 
-export const defaultNodeColumns = ['name', 'status', 'since', 'owner', 'labels', 'id'] as const;
+export const defaultNodeColumns = [
+  'name',
+  'status',
+  'since',
+  'seen',
+  'owner',
+  'labels',
+  'id',
+] as const;
 
 /** All that is known of one node, a line each. */
 export function describeNode(node: Node): string {
@@ -29,12 +40,39 @@ export function describeNode(node: Node): string {
     ['Reason', node.statusReason],
     ['Description', node.description],
     ['Labels', formatLabels(node.labels)],
+    ['Agent', node.agent && agentState(node.agent)],
+    ['Seen', node.agent && seen(node)],
+    ['Clock', node.agent && clockState(node.agent)],
     ['Image', stick?.image],
     ['Written to', stick && [stick.target, stick.model, stick.serial].filter(Boolean).join(', ')],
     ['Stick', stick && stickState(stick)],
     ['Join token', stick?.joinTokenExpiresAt && `expires ${stick.joinTokenExpiresAt}`],
     ['Created', node.createdAt],
   ]);
+}
+
+/** How old the newest word of a node is. */
+function seen({ agent }: Node): string {
+  return agent?.lastSeenAt === undefined ? '' : `${formatAge(agent.lastSeenAt)} ago`;
+}
+
+function agentState(agent: NonNullable<Node['agent']>): string {
+  const parts = [
+    agent.version ?? '',
+    agent.approval === 'approved' ? '' : agent.approval,
+    agent.source === undefined ? '' : `from ${agent.source}`,
+    agent.observedGeneration < agent.generation
+      ? `at generation ${agent.observedGeneration} of ${agent.generation}`
+      : '',
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** Only what is worth a line: a few seconds are the way there. */
+function clockState({ clockSkewMs = 0 }: NonNullable<Node['agent']>): string | undefined {
+  if (Math.abs(clockSkewMs) < TOLD_SKEW_MS) return undefined;
+  const seconds = Math.round(Math.abs(clockSkewMs) / 1_000);
+  return `${seconds} s ${clockSkewMs > 0 ? 'ahead' : 'behind'}`;
 }
 
 function stickState(stick: NonNullable<Node['provisioning']>): string {

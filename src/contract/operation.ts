@@ -52,7 +52,14 @@ export interface Operation<
 }
 
 /** Kinds of objects that belong to someone or are named in the audit log. */
-export type ObjectKind = 'node' | 'operation' | 'member' | 'token' | 'role' | 'daemon';
+export type ObjectKind =
+  | 'node'
+  | 'nodeToken'
+  | 'operation'
+  | 'member'
+  | 'token'
+  | 'role'
+  | 'daemon';
 
 export interface ObjectBinding {
   readonly kind: ObjectKind;

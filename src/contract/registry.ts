@@ -1,11 +1,13 @@
 import type { InputOf, Operation, OutputOf } from './operation.js';
 
+import * as agent from './operations/agent.js';
 import * as audit from './operations/audit.js';
 import * as daemon from './operations/daemon.js';
 import * as event from './operations/event.js';
 import * as key from './operations/key.js';
 import * as member from './operations/member.js';
 import * as node from './operations/node.js';
+import * as nodeToken from './operations/node-token.js';
 import * as operation from './operations/operation.js';
 import * as role from './operations/role.js';
 import * as session from './operations/session.js';
@@ -13,7 +15,7 @@ import * as token from './operations/token.js';
 import * as usb from './operations/usb.js';
 
 /** Version of the API, `major.minor`. A client and a daemon of another major version do not work together. */
-export const API_VERSION = '1.1';
+export const API_VERSION = '1.2';
 
 /** Every operation there is, by id. Transports, client and references are made from this list and no other. */
 export const registry = {
@@ -23,6 +25,12 @@ export const registry = {
   'nodes.create': node.createNode,
   'nodes.update': node.updateNode,
   'nodes.delete': node.deleteNode,
+  'nodes.approve': node.approveNode,
+  'nodes.reject': node.rejectNode,
+  'nodeTokens.list': nodeToken.listNodeTokens,
+  'nodeTokens.create': nodeToken.createNodeToken,
+  'nodeTokens.revoke': nodeToken.revokeNodeToken,
+  'agents.join': agent.joinAgent,
   'drives.list': usb.listDrives,
   'operations.list': operation.listOperations,
   'operations.get': operation.getOperation,

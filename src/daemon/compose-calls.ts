@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 
+import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { NodeRepository } from '../core/storage/postgres/node.repository.js';
 import type { OperationRepository } from '../core/storage/postgres/operation.repository.js';
 import type { ProvisioningRepository } from '../core/storage/postgres/provisioning.repository.js';
+import type { Agents } from './compose-agents.js';
 import type { Identity } from './compose-identity.js';
 import type { Dispatch } from './dispatch.js';
 import type { EventHub } from './events/event-hub.js';
@@ -31,9 +33,14 @@ import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
 import { now, type Parts, type Stores } from './parts.js';
 
+/** For so long at most an answer is given again, though nothing has happened. */
+const KEPT_MS = 2_000;
+
 interface CallParts extends Parts {
   readonly stores: Stores;
   readonly identity: Identity;
+  readonly agents: Agents;
+  readonly address: () => DaemonAddress;
   readonly limits: Limits;
   readonly hub: EventHub;
   readonly runner: OperationRunner;
@@ -43,7 +50,7 @@ interface CallParts extends Parts {
 
 /** Every operation of the contract, bound to the rules behind it, and the pipeline that all calls go through. */
 export function composeCalls(parts: CallParts): Dispatch {
-  const { stores, identity, hub, runner, replicas, facts } = parts;
+  const { stores, identity, agents, hub, runner, replicas, facts } = parts;
   const usb = composeUsb(parts);
   const nodes = composeNodes(parts, usb);
   return createDispatch({
@@ -55,6 +62,7 @@ export function composeCalls(parts: CallParts): Dispatch {
       ...auditHandlers(stores.audit, identity.members),
       ...daemonHandlers({ facts, onStop: parts.onStop, backup: backups(parts) }),
       ...identity.handlers,
+      ...agents.handlers,
     },
     idempotency: createIdempotencyGate(stores.idempotency),
     audit: new AuditTrail({ store: stores.audit, now }),
@@ -66,11 +74,14 @@ export function composeCalls(parts: CallParts): Dispatch {
         hidden: operationNotFound,
       },
       token: identity.tokenRule,
+      nodeToken: agents.tokenRule,
     },
     limit: parts.limits.subject,
     cached: async (topic, key, load) => {
       const cursor = await stores.events.topicCursor(topic);
-      const text = await replicas.cache.through(`${key} @${cursor}`, async () =>
+      // Ages are in what is kept, and no event tells of time.
+      const moment = Math.floor(Date.now() / KEPT_MS);
+      const text = await replicas.cache.through(`${key} @${cursor} ${moment}`, async () =>
         JSON.stringify(await load()),
       );
       return JSON.parse(text);
@@ -83,14 +94,14 @@ export function composeCalls(parts: CallParts): Dispatch {
   });
 }
 
-function composeNodes({ config, stores, identity, runner }: CallParts, usb: UsbService) {
+function composeNodes({ stores, identity, address, runner }: CallParts, usb: UsbService) {
   return new NodeService({
     store: nodeStore(stores.nodes, stores.provisioning),
     owners: identity.members,
     sticks: usb,
     jobs: runner,
     tokens: joinTokens,
-    address: () => ({ publicUrl: config.get('publicUrl'), caSha256: identity.caSha256 }),
+    address,
     newId: randomUUID,
     now,
   });

@@ -9,10 +9,12 @@ import type { Dispatch } from './dispatch.js';
 import type { Limits } from './limits/policy.js';
 import type { HttpMetrics } from './observability/http-metrics.js';
 
+import { AGENT_PATH } from '../contract/agent/protocol.js';
 import { listenOnAddress, planApi, tlsOptions } from './transports/api-listener.js';
 import { sourceOf } from './transports/proxies.js';
 import { type Entrance, localEntrance, remoteEntrance } from './transports/rest/entrance.js';
 import { createRestServer } from './transports/rest/server.js';
+import { serveUpgrades, type UpgradeHandler } from './transports/upgrades.js';
 import {
   createWebSocketTransport,
   WEBSOCKET_PATH,
@@ -34,6 +36,8 @@ interface TransportParts {
   readonly authenticator: Authenticator;
   /** The grid's certificate authority, asked for only where a certificate is to be issued. */
   readonly authority: () => Promise<PrivateKey>;
+  /** Takes over the connections of agents. */
+  readonly agents: UpgradeHandler;
   readonly stopping: AbortSignal;
   readonly http: HttpMetrics;
 }
@@ -72,7 +76,9 @@ export async function composeTransports(parts: TransportParts) {
       observe: http.observe,
       stopping,
     });
-    sockets.push(webSocket(parts, door, remote, from, limits.address));
+    sockets.push(
+      webSocket(parts, door, remote, from, { limitAddress: limits.address, agents: parts.agents }),
+    );
     servers.push(remote);
     listening = await listenOnAddress(remote, plan);
   }
@@ -91,22 +97,26 @@ export async function composeTransports(parts: TransportParts) {
   };
 }
 
+/** What a server upgrades to: members on both, agents where other machines come in. */
 function webSocket(
   { dispatch, log, http }: TransportParts,
   entrance: Entrance,
   app: FastifyInstance,
   from: SourceOf,
-  limitAddress?: Limits['address'],
+  remote?: { readonly limitAddress: Limits['address']; readonly agents: UpgradeHandler },
 ): WebSocketTransport {
-  const transport = createWebSocketTransport({
-    dispatch,
+  const transport = createWebSocketTransport({ dispatch, entrance, log });
+  serveUpgrades(app.server, {
     entrance,
     log,
-    onUpgrade: (status) => http.count('GET', WEBSOCKET_PATH, status),
     sourceOf: from,
-    ...(limitAddress ? { limitAddress } : {}),
+    ...(remote ? { limitAddress: remote.limitAddress } : {}),
+    handlers: {
+      [WEBSOCKET_PATH]: transport.upgrade,
+      ...(remote ? { [AGENT_PATH]: remote.agents } : {}),
+    },
+    onUpgrade: (path, status) => http.count('GET', path, status),
   });
-  transport.attach(app.server);
   return transport;
 }
 

@@ -2,11 +2,13 @@ import type { FastifyInstance } from 'fastify';
 
 import os from 'node:os';
 
+import type { Agents } from './compose-agents.js';
 import type { Identity } from './compose-identity.js';
 import type { DaemonFacts } from './operations/daemon.js';
 
 import { seekLeadership } from '../core/storage/postgres/leader.js';
 import { listen } from '../core/storage/postgres/listener.js';
+import { composeAgents } from './compose-agents.js';
 import { composeCalls } from './compose-calls.js';
 import { composeIdentity, gridId } from './compose-identity.js';
 import { composeTransports } from './compose-transports.js';
@@ -17,7 +19,7 @@ import { createLimits } from './limits/policy.js';
 import { composeObservability } from './observability/observability.js';
 import { now, openStores, type Parts, type Stores } from './parts.js';
 import { openReplicas, type Replicas } from './replicas.js';
-import { version } from './version.js';
+import { version } from '../core/utils/version.js';
 
 /** Sessions that have ended are kept this long, so that a refresh token that comes late is still told from an unknown one. */
 const KEEP_SESSIONS_DAYS = 30;
@@ -48,9 +50,14 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
-  const listener = composeWakeUps({ parts, stores, replicas, identity, hub, runner });
-
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
+  const address = () => ({
+    publicUrl: config.get('publicUrl') ?? reachable.api?.url,
+    caSha256: identity.caSha256,
+  });
+  const agents = composeAgents(parts, stores, identity, address);
+  const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
+
   const facts = (): DaemonFacts => ({
     id: daemonId,
     startedAt,
@@ -61,7 +68,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
     caSha256: identity.caSha256,
     ...reachable,
   });
-  const calls = composeCalls({ ...parts, stores, identity, limits, hub, runner, replicas, facts });
+  const made = { ...parts, stores, identity, agents, address, limits, hub, runner, replicas };
+  const calls = composeCalls({ ...made, facts });
   const stopping = new AbortController();
   const transports = await composeTransports({
     config,
@@ -70,6 +78,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     authenticator: identity.authenticator,
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
+    agents: agents.hub.upgrade,
     stopping: stopping.signal,
     http: observed.http,
   });
@@ -77,10 +86,11 @@ export async function compose(parts: Parts): Promise<Daemon> {
     runningJobs: () => runner.count,
     followers: () => hub.followers,
     webSockets: transports.connections,
+    agents: () => agents.hub.connected,
   });
   reachable = { api: transports.api, opsUrl: ops.url };
   const leadership = seekLeadership(database.connection);
-  const housekeeping = startHousekeeping(chores(parts, stores, identity), leadership, log);
+  const housekeeping = startHousekeeping(chores(parts, stores, identity, agents), leadership, log);
   return {
     rest: transports.local,
     facts,
@@ -90,9 +100,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       stopping.abort();
       const chored = housekeeping.stop();
       log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
-      transports.endStreams();
-      hub.close();
-      await transports.close();
+      await endConnections({ transports, agents, hub });
       await chored;
       await leadership.close();
       await listener.close();
@@ -101,6 +109,19 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await ops.close();
     },
   };
+}
+
+/** Tells everyone who is connected to go on elsewhere, then waits for what is under way. */
+async function endConnections(open: {
+  readonly transports: Awaited<ReturnType<typeof composeTransports>>;
+  readonly agents: Agents;
+  readonly hub: EventHub;
+}): Promise<void> {
+  open.transports.endStreams();
+  const heard = open.agents.hub.stop();
+  open.hub.close();
+  await open.transports.close();
+  await heard;
 }
 
 /** Says that this daemon lives, and takes up what it or another left behind when it died. Answers how many operations were interrupted. */
@@ -138,15 +159,17 @@ function composeWakeUps(deps: {
   readonly stores: Stores;
   readonly replicas: Replicas;
   readonly identity: Identity;
+  readonly agents: Agents;
   readonly hub: EventHub;
   readonly runner: OperationRunner;
 }) {
-  const { parts, stores, replicas, identity, hub, runner } = deps;
+  const { parts, stores, replicas, identity, agents, hub, runner } = deps;
   const cancelAsked = async () => {
     for (const id of await stores.operations.toCancel(parts.daemonId)) runner.cancel(id);
   };
   const woken = (type: string | undefined) => {
     identity.onEvent(type);
+    agents.hub.onEvent(type);
     if (type === undefined || type === 'operation.cancel-requested') {
       cancelAsked().catch((error: unknown) => parts.log.warn({ err: error }, 'cancelling failed'));
     }
@@ -161,10 +184,12 @@ function chores(
   { config, daemonId }: Parts,
   { daemons, provisioning, events, idempotency, audit }: Stores,
   { sessionStore, keys }: Identity,
+  agents: Agents,
 ) {
   return {
     beat: { what: 'heartbeat', work: () => daemons.beat(daemonId) },
     sweep: [
+      { what: 'looking for nodes that fell silent', work: agents.sweep },
       {
         what: 'taking up operations of dead daemons',
         work: async () => provisioning.interruptOrphans(await daemons.alive(), now()),

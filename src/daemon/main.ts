@@ -10,6 +10,7 @@ import type { DaemonOptions } from './options.js';
 
 import { type Config, loadConfig } from '../core/config/load.js';
 import { resolveStatePaths, type StatePaths } from '../core/config/state-paths.js';
+import { failureMessage, tellParent } from '../core/platform/common/parent.js';
 import { writeFileAtomic } from '../core/storage/files/atomic-file.js';
 import { loadMasterKey } from '../core/storage/files/master-key.js';
 import { ensurePrivateDirectory } from '../core/storage/files/private-directory.js';
@@ -23,10 +24,9 @@ import { createLogger } from './observability/logger.js';
 import { openTracing } from './observability/open-tracing.js';
 import { describeDaemon } from './operations/daemon.js';
 import { parseDaemonOptions } from './options.js';
-import { failureMessage, tellParent } from './report.js';
 import { restoreDaemon } from './restore.js';
 import { listenOnSocket } from './socket.js';
-import { version } from './version.js';
+import { version } from '../core/utils/version.js';
 
 /** The folder that the build makes: the writer and the migrations lie beside this program. */
 const dist = path.dirname(fileURLToPath(import.meta.url));

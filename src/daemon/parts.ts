@@ -5,6 +5,7 @@ import type { StatePaths } from '../core/config/state-paths.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
 import type { Tracing } from './observability/tracing.js';
 
+import { AgentRepository } from '../core/storage/postgres/agent.repository.js';
 import { AuditRepository } from '../core/storage/postgres/audit.repository.js';
 import { DaemonRepository } from '../core/storage/postgres/daemon.repository.js';
 import { EventRepository } from '../core/storage/postgres/event.repository.js';
@@ -38,6 +39,7 @@ export function openStores({ database: { db }, daemonId }: Parts) {
     daemons: new DaemonRepository(db),
     provisioning: new ProvisioningRepository(db, daemonId),
     nodes: new NodeRepository(db),
+    agents: new AgentRepository(db),
     operations: new OperationRepository(db),
     events: new EventRepository(db),
     idempotency: new IdempotencyRepository(db, daemonId),

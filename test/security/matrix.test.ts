@@ -52,6 +52,11 @@ beforeAll(async () => {
     body: { name: 'ci', scopes: ['nodes:read'] },
   });
   objects['token'] = token.body.token.id;
+  const nodeToken = await world.ask('POST', '/v1/node-tokens', {
+    token: owner?.accessToken,
+    body: {},
+  });
+  objects['nodeToken'] = nodeToken.body.nodeToken.id;
   objects['member'] = 'owner';
   objects['role'] = 'viewer';
 });
@@ -110,6 +115,9 @@ const acts: readonly (readonly [
     (id) => ['PATCH', `/v1/nodes/${id}`, { description: 'mine' }],
   ],
   ['nodes.delete', 'PERMISSION_DENIED', (id) => ['DELETE', `/v1/nodes/${id}`, undefined]],
+  ['nodes.approve', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/approve`, {}]],
+  ['nodes.reject', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/reject`, {}]],
+  ['nodeTokens.revoke', 'TOKEN_NOT_FOUND', (id) => ['DELETE', `/v1/node-tokens/${id}`, undefined]],
   ['operations.get', 'OPERATION_NOT_FOUND', (id) => ['GET', `/v1/operations/${id}`, undefined]],
   ['operations.cancel', 'OPERATION_NOT_FOUND', (id) => ['POST', `/v1/operations/${id}/cancel`, {}]],
   ['tokens.revoke', 'TOKEN_NOT_FOUND', (id) => ['DELETE', `/v1/tokens/${id}`, undefined]],
@@ -139,7 +147,9 @@ describe('an object of another member', () => {
   it('is covered for every operation that names an owned object', () => {
     const named = operations
       .filter(({ object }) => object && !object.isNew)
-      .filter(({ object }) => ['node', 'operation', 'token'].includes(object?.kind ?? ''))
+      .filter(({ object }) =>
+        ['node', 'nodeToken', 'operation', 'token'].includes(object?.kind ?? ''),
+      )
       .map(({ id }) => id);
 
     expect(acts.map(([id]) => id).toSorted()).toEqual(named.toSorted());
@@ -148,11 +158,15 @@ describe('an object of another member', () => {
   it('is not in the lists of others', async () => {
     const token = people.get('member')?.accessToken;
     const lists = await Promise.all(
-      ['/v1/operations', '/v1/tokens'].map((path) => world.ask('GET', path, { token })),
+      ['/v1/operations', '/v1/tokens', '/v1/node-tokens'].map((path) =>
+        world.ask('GET', path, { token }),
+      ),
     );
     const asked = await world.ask('GET', '/v1/tokens?member=owner', { token });
 
-    expect(lists.map(({ body }) => (body.operations ?? body.tokens).length)).toEqual([0, 0]);
+    expect(
+      lists.map(({ body }) => (body.operations ?? body.tokens ?? body.nodeTokens).length),
+    ).toEqual([0, 0, 0]);
     expect(asked.body.code).toBe('PERMISSION_DENIED');
   });
 

@@ -2,9 +2,10 @@ import tls, { type DetailedPeerCertificate } from 'node:tls';
 
 import type { Trust } from './contexts.js';
 
+import { GRID_SERVER_NAME } from '../../contract/grid.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { remoteFailure } from './remote-failures.js';
-import { GRID_SERVER_NAME, sameFingerprint, tlsOptions } from './trust.js';
+import { sameFingerprint, tlsOptions } from './trust.js';
 
 const TIMEOUT_MS = 10_000;
 /** Chains of real servers have two to four. */

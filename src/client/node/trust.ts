@@ -2,12 +2,6 @@ import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 
 import type { Trust } from './contexts.js';
 
-/**
- * The name that a daemon's own certificate always carries, whatever its address: who trusts the grid's authority verifies this one, and
- * so may reach it through an address, a tunnel or a port that no certificate could know.
- */
-export const GRID_SERVER_NAME = 'daemon.syntropy.internal';
-
 /** How a TLS connection verifies the server, by node:tls. It is always verified: none of these options weakens that. */
 export function tlsOptions(trust: Trust, hostname: string): ConnectionOptions {
   switch (trust.kind) {

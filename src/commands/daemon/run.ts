@@ -1,11 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-
 import { BaseCommand } from '../../cli/base-command.js';
 import { daemonArguments, daemonFlags } from '../../cli/daemon-flags.js';
 import { daemonProgram } from '../../cli/daemon-program.js';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+import { runForeground } from '../../cli/foreground.js';
 
 export default class DaemonRun extends BaseCommand {
   static override summary = 'Run the daemon in the foreground, with its log on stderr.';
@@ -22,13 +18,6 @@ export default class DaemonRun extends BaseCommand {
     const { stateDir } = this.localPaths(flags);
     const program = daemonProgram(this.installation);
     const args = ['--state-dir', stateDir, '--foreground', ...daemonArguments(flags)];
-    const child = spawn(process.execPath, [...program, ...args], { stdio: 'inherit' });
-    for (const signal of SIGNALS) {
-      process.removeAllListeners(signal);
-      // Ctrl-C reaches the daemon through the terminal too; a second one of the same does no harm there.
-      process.on(signal, () => child.kill(signal));
-    }
-    await once(child, 'exit');
-    this.exit(child.exitCode ?? 1);
+    this.exit(await runForeground([...program, ...args]));
   }
 }

@@ -217,3 +217,30 @@ export const deleteNode = operation({
   errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'VERSION_CONFLICT'],
   idempotent: true,
 });
+
+export const approveNode = operation({
+  id: 'nodes.approve',
+  kind: 'mutation',
+  summary: 'Let a machine in that joined with a token that asks for approval.',
+  permission: 'nodes:approve',
+  http: ['POST', '/v1/nodes/:node/approve'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({ node: Ref }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND', 'NODE_NOT_PENDING'],
+  idempotent: true,
+});
+
+export const rejectNode = operation({
+  id: 'nodes.reject',
+  kind: 'mutation',
+  summary:
+    'Turn a machine away that waits for approval. Its keys are good for nothing from then on.',
+  permission: 'nodes:approve',
+  http: ['POST', '/v1/nodes/:node/reject'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({ node: Ref, reason: Type.Optional(Type.String({ maxLength: 1024 })) }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND', 'NODE_NOT_PENDING'],
+  idempotent: true,
+});

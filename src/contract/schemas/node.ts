@@ -50,6 +50,26 @@ export const Provisioning = Type.Object({
   joinTokenExpiresAt: Type.Optional(Timestamp),
 });
 
+/** What is known of the machine that joined as a node. */
+export const NodeAgent = Type.Object({
+  approval: Type.Union([
+    Type.Literal('approved'),
+    Type.Literal('pending'),
+    Type.Literal('rejected'),
+  ]),
+  joinedAt: Timestamp,
+  version: Type.Optional(Type.String()),
+  bootId: Type.Optional(Type.String({ description: 'Another one after each start.' })),
+  source: Type.Optional(Type.String({ description: 'Where it connected from.' })),
+  connectedAt: Type.Optional(Timestamp),
+  lastSeenAt: Type.Optional(Timestamp),
+  clockSkewMs: Type.Optional(
+    Type.Integer({ description: 'How far its clock is ahead; negative when it is behind.' }),
+  ),
+  generation: Type.Integer({ description: 'Rises with each change of what the node is to be.' }),
+  observedGeneration: Type.Integer({ description: 'What the node has reached.' }),
+});
+
 export const Node = Type.Object({
   id: Uuid,
   name: Type.String(),
@@ -61,6 +81,7 @@ export const Node = Type.Object({
   labels: Type.Record(Type.String(), Type.String()),
   formerName: Type.Optional(Type.String()),
   provisioning: Type.Optional(Provisioning),
+  agent: Type.Optional(NodeAgent),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   version: Type.Integer({ description: 'Rises by one with each change.' }),

@@ -71,6 +71,11 @@ export const settings = {
     default: '',
     summary: 'Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated.',
   }),
+  'nodes.lostAfterSeconds': setting(Type.Integer({ minimum: 60, maximum: 31_536_000 }), {
+    env: 'SYNTROPY_NODES_LOST_AFTER_SECONDS',
+    default: 3_600,
+    summary: 'After how long offline a node is lost: nobody waits for it any longer.',
+  }),
   'limits.perAddressPerMinute': setting(Type.Integer({ minimum: 1, maximum: 10_000_000 }), {
     env: 'SYNTROPY_LIMIT_PER_ADDRESS',
     default: 1_200,

@@ -28,3 +28,13 @@ export function requireName(name: string): string {
   }
   return name;
 }
+
+/** A name made of what a machine calls itself; undefined where nothing of it can be one. */
+export function nameFrom(hostname: string): string | undefined {
+  const name = (hostname.split('.')[0] ?? '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '');
+  return DNS_LABEL.test(name) && !isUuid(name) ? name : undefined;
+}

@@ -1,5 +1,5 @@
 /**
- * Sleeps. Answers true after so many milliseconds, or false as soon as the signal aborts; never fails. Does not keep the process alive.
+ * Sleeps. Answers true after so many milliseconds, or false as soon as the signal aborts; never fails.
  */
 export function slept(ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
@@ -9,7 +9,6 @@ export function slept(ms: number, signal: AbortSignal): Promise<boolean> {
       resolve(!signal.aborted);
     };
     const timer = setTimeout(end, ms);
-    timer.unref();
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
   });

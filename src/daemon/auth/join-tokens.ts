@@ -1,5 +1,5 @@
 import type { JoinTokens } from '../../core/services/node/node.ports.js';
 
-import { mintSecret } from './secrets.js';
+import { hashSecret, mintSecret } from './secrets.js';
 
-export const joinTokens: JoinTokens = { mint: () => mintSecret('synjoin_') };
+export const joinTokens: JoinTokens = { mint: () => mintSecret('synjoin_'), hash: hashSecret };

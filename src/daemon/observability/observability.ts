@@ -6,7 +6,7 @@ import type { Limits } from '../limits/policy.js';
 import type { Tracing } from './tracing.js';
 
 import { HealthRepository } from '../../core/storage/postgres/health.repository.js';
-import { version } from '../version.js';
+import { version } from '../../core/utils/version.js';
 import { boundedAnswer } from './bounded-answer.js';
 import { observeDispatch } from './call-metrics.js';
 import { watchEventLoop } from './event-loop.js';
@@ -26,6 +26,7 @@ export interface Counts {
   readonly runningJobs: () => number;
   readonly followers: () => number;
   readonly webSockets: () => number;
+  readonly agents: () => number;
 }
 
 export interface Observability {
@@ -104,6 +105,10 @@ function gaugeDaemon(
   metrics.gauge(
     { name: 'syntropy_websocket_connections', help: 'Open WebSocket connections.' },
     counts.webSockets,
+  );
+  metrics.gauge(
+    { name: 'syntropy_agents_connected', help: 'Agents of nodes that are connected here.' },
+    counts.agents,
   );
   metrics.gauge(
     {

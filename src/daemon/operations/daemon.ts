@@ -7,7 +7,7 @@ import type { Handlers } from '../dispatch.js';
 import type { ApiFacts } from '../transports/api-listener.js';
 
 import { API_VERSION } from '../../contract/registry.js';
-import { version } from '../version.js';
+import { version } from '../../core/utils/version.js';
 
 /** What a daemon knows of itself. */
 export interface DaemonFacts {

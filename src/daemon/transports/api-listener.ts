@@ -8,11 +8,12 @@ import os from 'node:os';
 import type { Config } from '../../core/config/load.js';
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
+import { GRID_SERVER_NAME } from '../../contract/grid.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { listenAddress } from '../listen-address.js';
 import { addressOf, type IsProxy, proxies } from './proxies.js';
-import { DAEMON_SERVER_NAME, givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
+import { givenIdentity, ownIdentity, type ServerIdentity } from './tls.js';
 
 /** More from one address is no client of ours; each costs a socket and, under TLS, a handshake. */
 const MAX_CONNECTIONS_PER_ADDRESS = 2_048;
@@ -40,6 +41,8 @@ export interface ApiPlan {
   /** Absent: no TLS. */
   readonly identity?: ServerIdentity;
   readonly renew: () => Promise<ServerIdentity | undefined>;
+  /** What agents are shown, who ask for the grid's own name and trust its authority alone, whatever certificate others see. */
+  readonly forAgents: () => Promise<ServerIdentity>;
 }
 
 /** Undefined when no listener is wanted. @throws {AppError} CONFIG_INVALID. */
@@ -62,6 +65,7 @@ export async function planApi(
     ...(trusted.length > 0 ? { isProxy: proxies(trusted) } : {}),
     ...(identity ? { identity } : {}),
     renew,
+    forAgents: async () => ownIdentity(await ca(), [...hosts], new Date()),
   };
 }
 
@@ -87,6 +91,7 @@ export async function listenOnAddress(
       reason: code,
     });
   });
+  await nameForAgents(app, plan);
   const timer = setInterval(() => {
     // One that fails is done again in a week; the certificate lives for many.
     void renewCertificate(app, plan).catch(() => undefined);
@@ -98,6 +103,14 @@ async function renewCertificate(app: FastifyInstance, plan: ApiPlan): Promise<vo
   const identity = await plan.renew();
   if (!identity || !(app.server instanceof HttpsServer)) return;
   app.server.setSecureContext({ cert: identity.certPem, key: identity.keyPem });
+  await nameForAgents(app, plan);
+}
+
+/** Beside an operator's certificate. Of several contexts for a name the newest is used. */
+async function nameForAgents(app: FastifyInstance, plan: ApiPlan): Promise<void> {
+  if (plan.identity?.kind !== 'certificate' || !(app.server instanceof HttpsServer)) return;
+  const { certPem: cert, keyPem: key } = await plan.forAgents();
+  app.server.addContext(GRID_SERVER_NAME, { cert, key });
 }
 
 function factsOf(app: FastifyInstance, { host, identity }: ApiPlan): ApiFacts {
@@ -142,7 +155,7 @@ function hostNames(config: Config, host: string): ReadonlySet<string> {
   return new Set(
     [
       'localhost',
-      DAEMON_SERVER_NAME,
+      GRID_SERVER_NAME,
       os.hostname(),
       ...(unspecified ? addresses : [host]),
       ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname.replaceAll(/^\[|\]$/g, '')]),

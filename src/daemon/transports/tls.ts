@@ -5,12 +5,10 @@ import { createSecureContext } from 'node:tls';
 
 import type { PrivateKey } from '../../core/storage/postgres/key.repository.js';
 
+import { GRID_SERVER_NAME } from '../../contract/grid.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { certificateSha256 } from '../auth/grid-keys.js';
-
-/** In every certificate that the grid's authority issues to a daemon: clients that pinned the authority ask for this name, whatever address they use. */
-export const DAEMON_SERVER_NAME = 'daemon.syntropy.internal';
 
 /** What a listener shows its clients. */
 export interface ServerIdentity {
@@ -31,7 +29,7 @@ export async function ownIdentity(
   const { issueServerCertificate } = await import('../auth/authority.js');
   const { certificatePem, privateKeyPem } = await issueServerCertificate(
     ca,
-    [...new Set([DAEMON_SERVER_NAME, ...names])].map((value) => ({
+    [...new Set([GRID_SERVER_NAME, ...names])].map((value) => ({
       type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
       value,
     })),

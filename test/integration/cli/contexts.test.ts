@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { GRID_SERVER_NAME } from '../../../src/client/node/trust.js';
+import { GRID_SERVER_NAME } from '../../../src/contract/grid.js';
 import { testAuthority } from '../../support/certificates.js';
 import { documentOf, runCli, runOnTerminal } from '../../support/cli.js';
 import { nodeNamed, type ServerIdentity, scriptedServer } from '../../support/scripted-daemon.js';

@@ -31,6 +31,18 @@ const node = nodeNamed('node-01', {
     identityWritten: true,
     joinTokenExpiresAt: AT,
   },
+  agent: {
+    approval: 'approved',
+    joinedAt: AT,
+    version: '0.1.0',
+    bootId: '0b2c',
+    source: '192.0.2.7',
+    connectedAt: AT,
+    lastSeenAt: AT,
+    clockSkewMs: -12,
+    generation: 3,
+    observedGeneration: 2,
+  },
 });
 
 const ANA = { id: '018f6e2a-0000-7000-8000-0000000000bb', name: 'ana' };
@@ -54,6 +66,19 @@ const token = {
   expiresAt: AT,
   lastUsedAt: AT,
 };
+const nodeToken = {
+  id: TOKEN,
+  node: { id: node.id, name: node.name },
+  owner: ANA,
+  labels: { site: 'attic' },
+  approval: 'manual',
+  maxUses: 12,
+  usesLeft: 11,
+  createdBy: 'admin',
+  createdAt: AT,
+  expiresAt: AT,
+  lastUsedAt: AT,
+} as const;
 const role = {
   name: 'auditor',
   summary: 'Reads the log.',
@@ -119,6 +144,11 @@ function answers(): Answers {
     'nodes.get': () => node,
     'nodes.update': () => node,
     'nodes.delete': () => ({ node, outcome: 'removed' }),
+    'nodes.approve': () => node,
+    'nodes.reject': () => ({ ...node, status: 'failed' }),
+    'nodeTokens.list': () => ({ nodeTokens: [nodeToken] }),
+    'nodeTokens.create': () => ({ nodeToken, token: 'syntropy-join-1.shown.once', warnings: [] }),
+    'nodeTokens.revoke': () => ({ ...nodeToken, revokedAt: AT }),
     'drives.list': () => ({
       drives: [stick, { ...stick, refusal: { code: 'DEVICE_MOUNTED', message: 'It is mounted.' } }],
     }),
@@ -129,7 +159,7 @@ function answers(): Answers {
       id: '018f6e2a-0000-7000-8000-0000000000dd',
       pid: 4242,
       version: '0.1.0',
-      apiVersion: '1.1',
+      apiVersion: '1.2',
       host: 'attic',
       startedAt: AT,
       uptimeSeconds: 61,
@@ -168,6 +198,11 @@ describe('the --json document of', () => {
     'node delete node-01 --yes',
     'node create --name node-01 --usb /dev/sdz --yes',
     'node create --name node-01 --usb /dev/sdz --dry-run',
+    'node approve node-01',
+    'node reject node-01',
+    'node token list',
+    'node token create --reusable 12 --approve manual',
+    `node token revoke ${TOKEN}`,
     'usb list --all',
     'operation list',
     `operation show ${OPERATION}`,
@@ -211,6 +246,7 @@ describe('the --json document of', () => {
     const document = stdout.replaceAll(daemon.stateDir, '/STATE');
     const name = line
       .replaceAll(OPERATION, '')
+      .replaceAll(TOKEN, '')
       .replaceAll(/[^a-z0-9-]+/g, ' ')
       .trim();
     expect(document).toBe(golden(`json/${name.replaceAll(/ +/g, '-')}.json`, document));

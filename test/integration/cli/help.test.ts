@@ -21,7 +21,7 @@ interface Manifest {
 const manifest: Manifest = JSON.parse(readFileSync('dist/oclif.manifest.json', 'utf8'));
 const ids = Object.keys(manifest.commands).toSorted();
 /** They print what is no document: a shell's script, help, or the log of a daemon in the foreground. */
-const WITHOUT_JSON = ['daemon:run', 'help'];
+const WITHOUT_JSON = ['agent:run', 'daemon:run', 'help'];
 
 describe('the help of', () => {
   it.each(ids)('%s is as it was', async (id) => {

@@ -6,7 +6,7 @@ import type { Credentials } from '../../../src/client/node/remote.js';
 import { SyntropyClient } from '../../../src/client/client.js';
 import { remote } from '../../../src/client/node/remote.js';
 import { shownIdentity, trustFor } from '../../../src/client/node/server-identity.js';
-import { GRID_SERVER_NAME } from '../../../src/client/node/trust.js';
+import { GRID_SERVER_NAME } from '../../../src/contract/grid.js';
 import { AppError } from '../../../src/core/types/errors/app-error.js';
 import { type TestIdentity, testAuthority } from '../../support/certificates.js';
 import { type Answers, nodeNamed, scriptedServer } from '../../support/scripted-daemon.js';

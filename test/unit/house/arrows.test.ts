@@ -22,6 +22,7 @@ const planted: readonly (readonly [string, string, string])[] = [
   ['src/core/platform/linux/q.ts', "import '../../storage/f.js';", 'platform'],
   ['src/core/storage/redis/r.ts', "import '../../platform/linux/q.js';", 'storage'],
   ['src/daemon/s.ts', "import '../client/g.js';", 'daemon'],
+  ['src/agent/u.ts', "import '../core/storage/f.js';", 'agent'],
   ['src/core/utils/t.ts', "import './nowhere.js';", 'no-unresolvable'],
 ];
 

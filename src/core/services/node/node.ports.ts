@@ -132,6 +132,7 @@ export interface Jobs {
 export interface JoinTokens {
   /** A new secret (shown nowhere but on the stick) and its SHA-256, which is what is stored. */
   mint(): { readonly secret: string; readonly hash: Uint8Array };
+  hash(secret: string): Uint8Array;
 }
 
 /** What a node must be told about its daemon. */

@@ -4,3 +4,9 @@ import { errorCode } from '../../types/errors/error-code.js';
 export function isUniqueViolation(error: unknown): boolean {
   return errorCode(error) === '23505';
 }
+
+/** Name of the unique constraint that a statement ran into, if it did. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (!isUniqueViolation(error)) return undefined;
+  return error instanceof Error && 'constraint' in error ? String(error.constraint) : '';
+}

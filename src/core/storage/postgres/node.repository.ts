@@ -131,6 +131,8 @@ async function retire(tx: Transaction<unknown>, row: NodeRow, now: Date): Promis
   await sql`update join_tokens set revoked_at = coalesce(revoked_at, ${now}) where node_id = ${row.id}`.execute(
     tx,
   );
+  // Its keys open nothing from now on.
+  await sql`delete from node_agents where node_id = ${row.id}`.execute(tx);
   const { rows } = await sql<NodeRow>`
     update nodes set status = 'retired', former_name = name, name = name || '~' || left(id::text, 8),
       failure_reason = null, status_since = ${now}, retired_at = ${now}, updated_at = ${now}, version = version + 1

@@ -1,11 +1,15 @@
 import { sql } from 'kysely';
 
+import type { Approval, NodeAgent } from '../../types/models/agent.js';
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 
-/** What is selected or returned of `nodes`: every column, and the name of the owner. */
-export const nodeColumns = sql.raw(
-  '*, (select m.name from members m where m.id = nodes.owner_id) as owner_name',
-);
+/** What is selected or returned of `nodes`: every column, the name of the owner, and its agent. */
+export const nodeColumns = sql.raw(`*,
+  (select m.name from members m where m.id = nodes.owner_id) as owner_name,
+  (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'bootId', a.boot_id,
+     'source', a.source, 'connectedAt', case when a.session_id is not null then a.connected_at end, 'lastSeenAt', a.last_seen_at,
+     'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation)
+   from node_agents a where a.node_id = nodes.id) as agent`);
 
 /** A row of `nodes` with `nodeColumns`. */
 export interface NodeRow {
@@ -22,8 +26,23 @@ export interface NodeRow {
   readonly provisioning: Provisioning | null;
   readonly created_at: Date;
   readonly updated_at: Date;
+  readonly agent: AgentJson | null;
   /** bigint, which arrives as text. */
   readonly version: string;
+}
+
+/** As `nodeColumns` makes it: times are text, and what is not known is null. */
+interface AgentJson {
+  readonly approval: Approval;
+  readonly joinedAt: string;
+  readonly version: string | null;
+  readonly bootId: string | null;
+  readonly source: string | null;
+  readonly connectedAt: string | null;
+  readonly lastSeenAt: string | null;
+  readonly clockSkewMs: number | null;
+  readonly generation: number;
+  readonly observedGeneration: number;
 }
 
 export function toNode(row: NodeRow): Node {
@@ -41,5 +60,22 @@ export function toNode(row: NodeRow): Node {
     ...(row.description === null ? {} : { description: row.description }),
     ...(row.former_name === null ? {} : { formerName: row.former_name }),
     ...(row.provisioning === null ? {} : { provisioning: row.provisioning }),
+    ...(row.agent === null ? {} : { agent: toAgent(row.agent) }),
+  };
+}
+
+function toAgent(agent: AgentJson): NodeAgent {
+  const { approval, version, bootId, source, clockSkewMs, generation, observedGeneration } = agent;
+  return {
+    approval,
+    joinedAt: new Date(agent.joinedAt),
+    ...(version === null ? {} : { version }),
+    ...(bootId === null ? {} : { bootId }),
+    ...(source === null ? {} : { source }),
+    ...(agent.connectedAt === null ? {} : { connectedAt: new Date(agent.connectedAt) }),
+    ...(agent.lastSeenAt === null ? {} : { lastSeenAt: new Date(agent.lastSeenAt) }),
+    ...(clockSkewMs === null ? {} : { clockSkewMs }),
+    generation,
+    observedGeneration,
   };
 }

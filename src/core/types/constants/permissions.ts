@@ -3,6 +3,7 @@ export const permissions = {
   'nodes:read': 'See nodes and their state.',
   'nodes:write': 'Create, change and delete nodes of one’s own.',
   'nodes:any': 'Change and delete the nodes of every member, and choose who owns a new one.',
+  'nodes:approve': 'Let machines in that ask for approval, or turn them away.',
   'usb:read': 'See the drives of the daemon’s host.',
   'operations:read': 'See operations of one’s own and their progress.',
   'operations:write': 'Cancel operations of one’s own.',

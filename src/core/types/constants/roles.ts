@@ -23,7 +23,7 @@ export const builtInRoles = {
   admin: { summary: 'Everything, on the objects of every member.', permissions: allPermissions },
   node_manager: {
     summary: 'A member who looks after the nodes of everyone.',
-    permissions: [...act, 'nodes:any', 'usb:read', 'operations:any'],
+    permissions: [...act, 'nodes:any', 'nodes:approve', 'usb:read', 'operations:any'],
   },
   operator: {
     summary: 'A member who watches the daemon and ends work that hangs.',

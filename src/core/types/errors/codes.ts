@@ -93,9 +93,23 @@ export const errorCodes = {
   INVITATION_INVALID: unauthenticated(
     'Ask an administrator for a new one: `syntropy member update <member> --invite`.',
   ),
+  JOIN_TOKEN_INVALID: unauthenticated(
+    'Copy the whole token, or make a new one with `syntropy node token create`.',
+  ),
+  JOIN_TOKEN_EXPIRED: unauthenticated('Make a new one with `syntropy node token create`.'),
+  JOIN_TOKEN_REVOKED: unauthenticated('Make a new one with `syntropy node token create`.'),
+  JOIN_TOKEN_SPENT: unauthenticated(
+    'Make a new one with `syntropy node token create`; --reusable makes one for several machines.',
+  ),
+  JOIN_PROOF_INVALID: unauthenticated('Remove the agent’s state directory and join again.'),
+  AGENT_UNKNOWN: unauthenticated(
+    'Its node was deleted, or the machine joined anew. Join again with a new token.',
+  ),
 
   // Who may
   PERMISSION_DENIED: denied('Ask an administrator of this daemon for the named permission.'),
+  NODE_NOT_APPROVED: denied('Let it in with `syntropy node approve`.'),
+  NODE_REJECTED: denied('Ask whoever runs the grid; then join again with a new token.'),
   ORIGIN_REFUSED: denied(
     'Use one of the daemon’s own names; others are allowed with api.allowedHosts, pages of browsers with api.corsOrigins.',
   ),
@@ -124,6 +138,18 @@ export const errorCodes = {
   NODE_BUSY: refused(
     'Wait for its operation to end, or cancel it with `syntropy operation cancel`.',
   ),
+  NODE_NOT_PENDING: refused('It waits for nobody; see `syntropy node status`.'),
+  AGENT_JOINED: refused('Leave the grid first, with `syntropy agent leave`.'),
+  AGENT_NOT_JOINED: refused('Join with `syntropy agent join <token>`.'),
+  AGENT_RUNNING: refused('Stop it first, or use another state directory.'),
+  AGENT_MACHINE_CHANGED: refused(
+    'If its disk was moved on purpose, let it in with `syntropy node approve`.',
+  ),
+  AGENT_CLONED: refused(
+    'Two machines have the same identity: wipe the copy and join it with a token of its own.',
+  ),
+  AGENT_SUPERSEDED: refused('A newer connection of the same agent has taken its place.'),
+  AGENT_PROTOCOL_UNSUPPORTED: refused('Bring the agent and the daemon to the same version.'),
   MEMBER_NAME_TAKEN: refused('Choose another name.'),
   MEMBER_BUILT_IN: refused('The built-in member stays as it is; add one of your own.'),
   MEMBER_OWNS_NODES: refused('Give its nodes to another member with --transfer-to.'),
@@ -134,6 +160,7 @@ export const errorCodes = {
   SERVER_UNTRUSTED: refused(
     'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again.',
   ),
+  CLOCK_WRONG: refused('Set the clock of this machine, and try again.'),
   VERSION_CONFLICT: {
     httpStatus: 412,
     grpcStatus: GRPC.aborted,
@@ -185,6 +212,7 @@ export const errorCodes = {
   ),
   DISK_FULL: failed('Free some space, or use a larger stick, and repeat the command.'),
   OPERATION_FAILED: failed('See its reason with `syntropy operation show`.'),
+  AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
   CURSOR_EXPIRED: {

@@ -1,3 +1,4 @@
+import type { NodeAgent } from './agent.js';
 import type { TargetState } from './stick.js';
 
 /**
@@ -42,6 +43,8 @@ export interface Node {
   readonly labels: Readonly<Record<string, string>>;
   readonly formerName?: string;
   readonly provisioning?: Provisioning;
+  /** Present once a machine has joined as it. */
+  readonly agent?: NodeAgent;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly version: number;

@@ -8,6 +8,7 @@ import type { Subject } from '../../subject.js';
 import type { ClientFrame } from './frames.js';
 
 import { API_VERSION, registry } from '../../../contract/registry.js';
+import { messageText } from '../../../core/platform/common/message-text.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
 import { toProblem } from '../rest/problem.js';
@@ -117,7 +118,7 @@ export class Connection {
     let frame: ClientFrame;
     try {
       if (isBinary) throw new AppError('INPUT_INVALID', 'Frames are text.');
-      frame = parseFrame(textOf(data));
+      frame = parseFrame(messageText(data));
     } catch (error) {
       this.#badFrames += 1;
       this.#send({ error: toProblem(error, randomUUID()) });
@@ -288,9 +289,4 @@ export class Connection {
     // One that does not answer the closing is not waited for.
     setTimeout(() => this.#socket.terminate(), graceMs).unref();
   }
-}
-
-function textOf(data: RawData): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return Buffer.isBuffer(data) ? data.toString('utf8') : Buffer.from(data).toString('utf8');
 }

@@ -1,0 +1,98 @@
+import type { AgentFiles, Membership, Status } from './agent-files.js';
+import type { Desired } from '../contract/agent/protocol.js';
+import type { AgentIdentity } from './identity.js';
+import type { Log } from './log.js';
+
+import type { AppError } from '../core/types/errors/app-error.js';
+import { latestOnly } from '../core/utils/latest-only.js';
+import { slept } from '../core/utils/slept.js';
+import { connect } from './connection.js';
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+/** A clock that is off by more is worth a word. */
+const TOLD_SKEW_MS = 30_000;
+
+export interface AgentParts {
+  readonly files: AgentFiles;
+  readonly membership: Membership;
+  readonly identity: AgentIdentity;
+  readonly machine: string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly log: Log;
+  readonly random?: () => number;
+}
+
+/**
+ * Keeps this node connected to its grid until the signal aborts. An absent daemon loses nothing: what the node is to be stays as it was
+ * last told.
+ * @throws {AppError} what the daemon refused for good.
+ */
+export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
+  const { files, membership, log, random = Math.random } = parts;
+  let target = (await files.target()) ?? { version: 1, generation: 0, name: membership.node.name };
+  let failures = 0;
+  let skewMs = 0;
+  const tell = (state: Status['state'], trouble?: AppError) =>
+    files
+      .saveStatus({
+        version: 1,
+        pid: process.pid,
+        state,
+        since: new Date().toISOString(),
+        clockSkewMs: Math.round(skewMs),
+        ...(trouble ? { trouble: { code: trouble.code, message: trouble.message } } : {}),
+      })
+      // Nothing depends on it but whoever asks.
+      .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
+
+  const desired = latestOnly<Desired>(async (next) => {
+    if (next.generation < target.generation) return;
+    try {
+      const kept = { version: 1 as const, ...next };
+      // Only what lies on the disk is reported as reached.
+      await files.saveTarget(kept);
+      target = kept;
+    } catch (error) {
+      log.error('what the node is to be could not be kept', { reason: String(error) });
+    }
+  });
+
+  await tell('connecting');
+  while (!signal.aborted) {
+    const end = await connect(
+      {
+        ...parts,
+        observedGeneration: () => target.generation,
+        onWelcome: (node) => {
+          failures = 0;
+          log.info('connected', { node: node.id, name: node.name });
+          void tell('connected');
+        },
+        onDesired: async (next) => {
+          desired.offer(next);
+          await desired.settled();
+        },
+        onSkew: (now) => {
+          if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
+            log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });
+          }
+          skewMs = now;
+        },
+      },
+      signal,
+    );
+    if (signal.aborted) return;
+    log.warn('not connected', { code: end.error.code, reason: end.error.message });
+    if (end.final) {
+      await tell('refused', end.error);
+      throw end.error;
+    }
+    await tell('waiting', end.error);
+    failures += 1;
+    // With full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that a thousand do not come at once.
+    const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
+    await slept(100 + random() * longest, signal);
+  }
+}

@@ -1,0 +1,215 @@
+import { type CloseEvent, WebSocket } from 'ws';
+import { Compile } from 'typebox/compile';
+
+import type { AgentIdentity } from './identity.js';
+import type { Membership } from './agent-files.js';
+
+import {
+  AGENT_PATH,
+  AGENT_PROTOCOLS,
+  type AgentFrame,
+  DaemonFrame,
+  type Desired,
+  MAX_AGENT_FRAME_BYTES,
+  proofText,
+  type Refused,
+} from '../contract/agent/protocol.js';
+import { messageText } from '../core/platform/common/message-text.js';
+import { AppError } from '../core/types/errors/app-error.js';
+import { isErrorCode } from '../core/types/errors/codes.js';
+import { connectionFailure, gridTls } from './pinned-tls.js';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** From the connection to the daemon's word that it believes us. */
+const WELCOME_TIMEOUT_MS = 20_000;
+/** Heartbeats that may stay unanswered. */
+const MAX_UNANSWERED = 3;
+
+const frameCheck = Compile(DaemonFrame);
+
+export interface ConnectionParts {
+  readonly membership: Membership;
+  readonly identity: AgentIdentity;
+  readonly machine: string;
+  readonly bootId: string;
+  readonly version: string;
+  /** How far this node has come in what it is to be. */
+  readonly observedGeneration: () => number;
+  readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
+  /** Resolves when it lies on this machine's disk. */
+  readonly onDesired: (desired: Desired) => Promise<void>;
+  /** How far this machine’s clock is ahead of the daemon’s. */
+  readonly onSkew: (skewMs: number) => void;
+}
+
+/** Why a connection ended. `refusal`: the daemon said why; `final`: and that coming again is of no use. */
+export interface ConnectionEnd {
+  readonly wasWelcome: boolean;
+  readonly error: AppError;
+  readonly final: boolean;
+}
+
+/** One connection to the daemon, from the handshake to its end, which is what it resolves to. It never rejects. */
+export function connect(parts: ConnectionParts, signal: AbortSignal): Promise<ConnectionEnd> {
+  const connection = new Connection(parts, signal);
+  return connection.ended;
+}
+
+class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #socket: WebSocket;
+  readonly #end = Promise.withResolvers<ConnectionEnd>();
+  readonly #patience: NodeJS.Timeout;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #wasWelcome = false;
+  #refused: Refused | undefined;
+  #broken: AppError | undefined;
+  #seq = 0;
+  #answered = 0;
+
+  constructor(parts: ConnectionParts, signal: AbortSignal) {
+    this.#parts = parts;
+    const { url, caCertificate } = parts.membership;
+    this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}${AGENT_PATH}`, {
+      ...gridTls(caCertificate),
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      maxPayload: MAX_AGENT_FRAME_BYTES,
+      perMessageDeflate: false,
+      followRedirects: false,
+    });
+    this.#patience = setTimeout(() => {
+      this.#break(new AppError('TIMED_OUT', 'The daemon did not say whether it believes us.'));
+    }, WELCOME_TIMEOUT_MS);
+    const stop = () => this.#socket.close(1000, 'stopping');
+    signal.addEventListener('abort', stop, { once: true });
+    this.#socket.on('message', (data, isBinary) =>
+      this.#receive(isBinary ? '' : messageText(data)),
+    );
+    this.#socket.on('error', (error) => {
+      this.#broken ??= connectionFailure(error, url, new Date());
+    });
+    this.#socket.addEventListener('close', (event) => {
+      signal.removeEventListener('abort', stop);
+      this.#ended(event);
+    });
+    if (signal.aborted) stop();
+  }
+
+  get ended(): Promise<ConnectionEnd> {
+    return this.#end.promise;
+  }
+
+  #receive(text: string): void {
+    const frame = parsed(text);
+    if (!frame)
+      return this.#break(new AppError('API_VERSION_MISMATCH', 'The daemon speaks otherwise.'));
+    if ('hello' in frame) this.#prove(frame.hello);
+    else if ('welcome' in frame) this.#welcomed(frame.welcome);
+    else if ('desired' in frame) void this.#reach(frame.desired);
+    else if ('beaten' in frame) this.#beaten(frame.beaten);
+    else this.#refused = frame.refused;
+  }
+
+  #prove({ protocols, nonce, at }: { protocols: number[]; nonce: string; at: string }): void {
+    const { membership, identity, machine, bootId, version } = this.#parts;
+    const now = new Date();
+    this.#tellSkew(at);
+    const [protocol] = AGENT_PROTOCOLS.filter((known) => protocols.includes(known)).toReversed();
+    if (protocol === undefined) {
+      this.#refused = {
+        code: 'AGENT_PROTOCOL_UNSUPPORTED',
+        message: `The daemon speaks protocol ${protocols.join(', ')}, this agent ${AGENT_PROTOCOLS.join(', ')}.`,
+        hint: '',
+        final: false,
+      };
+      this.#socket.close(1000);
+      return;
+    }
+    const proof = {
+      protocol,
+      node: membership.node.id,
+      machine,
+      bootId,
+      agentVersion: version,
+      at: now.toISOString(),
+    };
+    const signature = identity.sign(proofText(proof, nonce, membership.caSha256));
+    this.#send({ proof: { ...proof, signature } });
+  }
+
+  #welcomed(welcome: {
+    node: { id: string; name: string };
+    heartbeatSeconds: number;
+    desired: Desired;
+  }): void {
+    clearTimeout(this.#patience);
+    this.#wasWelcome = true;
+    this.#parts.onWelcome(welcome.node);
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
+    void this.#reach(welcome.desired);
+  }
+
+  /** Says at once how far it has come: somebody may be waiting for it. */
+  async #reach(desired: Desired): Promise<void> {
+    await this.#parts.onDesired(desired);
+    this.#beat();
+  }
+
+  #beat(): void {
+    if (this.#seq - this.#answered >= MAX_UNANSWERED) {
+      return this.#break(new AppError('TIMED_OUT', 'The daemon has fallen silent.'));
+    }
+    this.#seq += 1;
+    const observedGeneration = this.#parts.observedGeneration();
+    this.#send({
+      heartbeat: { seq: this.#seq, at: new Date().toISOString(), observedGeneration },
+    });
+  }
+
+  #beaten({ seq, at }: { seq: number; at: string }): void {
+    this.#answered = Math.max(this.#answered, Math.min(seq, this.#seq));
+    this.#tellSkew(at);
+  }
+
+  #tellSkew(at: string): void {
+    const skewMs = Date.now() - Date.parse(at);
+    if (Number.isSafeInteger(skewMs)) this.#parts.onSkew(skewMs);
+  }
+
+  #send(frame: AgentFrame): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #break(error: AppError): void {
+    this.#broken ??= error;
+    this.#socket.terminate();
+  }
+
+  #ended({ code }: CloseEvent): void {
+    clearTimeout(this.#patience);
+    clearInterval(this.#heartbeat);
+    const refused = this.#refused;
+    this.#end.resolve({
+      wasWelcome: this.#wasWelcome,
+      final: refused?.final ?? false,
+      error:
+        (refused && refusal(refused)) ??
+        this.#broken ??
+        new AppError('DAEMON_UNREACHABLE', `The daemon closed the connection (${code}).`),
+    });
+  }
+}
+
+function refusal({ code, message }: Refused): AppError {
+  return new AppError(isErrorCode(code) ? code : 'DAEMON_UNREACHABLE', message);
+}
+
+function parsed(text: string): DaemonFrame | undefined {
+  try {
+    const frame: unknown = JSON.parse(text);
+    return frameCheck.Check(frame) ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import { Flags } from '@oclif/core';
+import { text } from 'node:stream/consumers';
+
+import { askAgent } from '../../cli/agent-process.js';
+import { BaseCommand } from '../../cli/base-command.js';
+import { parseDuration } from '../../cli/duration.js';
+import { argument, timeoutFlag } from '../../cli/flags.js';
+import { given } from '../../cli/given.js';
+import { nodeRefIn } from '../../cli/agent-view.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+
+const TIMEOUT_MS = 60_000;
+const MAX_STDIN = 65_536;
+
+export default class AgentJoin extends BaseCommand {
+  static override summary = 'Make this machine a node of a grid.';
+  static override description =
+    'The token comes from `syntropy node token create`. Then run the agent: `syntropy agent run`, or `syntropy agent install` for a service. The token is spent by it; a second try of the same machine is not a second use.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> syntropy-join-1.WyJ…',
+    'syntropy node token create | ssh attic <%= config.bin %> <%= command.id %> -',
+    '<%= config.bin %> <%= command.id %> - --name node-02 --json < token.txt',
+  ];
+  static override args = {
+    token: argument('The token, or - to read it from standard input, where nobody else sees it.'),
+  };
+  static override flags = {
+    name: Flags.string({
+      summary: 'Name of the node [default: the name of this machine].',
+      helpValue: '<name>',
+    }),
+    url: Flags.string({
+      summary: 'Where the daemon is, if the token does not say or the address has changed.',
+      helpValue: '<url>',
+    }),
+    ...timeoutFlag,
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(AgentJoin);
+    const { stateDir } = this.localPaths(flags);
+    const answer = await askAgent({
+      installation: this.installation,
+      stateDir,
+      verb: 'join',
+      input: given({ token: await tokenOf(args.token), name: flags.name, url: flags.url }),
+      timeoutMs: flags.timeout === undefined ? TIMEOUT_MS : parseDuration(flags.timeout, 'timeout'),
+    });
+    const node = nodeRefIn(answer['node']);
+    const approval = String(answer['approval']);
+    this.log('This machine is node %s (%s).', node.name, node.id);
+    this.note(
+      approval === 'pending'
+        ? `It waits for somebody to let it in: syntropy node approve ${node.name}`
+        : 'Run its agent with: syntropy agent run',
+    );
+    return { agent: { node, url: String(answer['url']), approval } };
+  }
+}
+
+async function tokenOf(typed: string): Promise<string> {
+  if (typed !== '-') return typed;
+  if (process.stdin.isTTY) {
+    throw new AppError('USAGE_INVALID', 'Nothing is piped in: give the token, or pipe it.');
+  }
+  return (await text(process.stdin)).slice(0, MAX_STDIN).trim();
+}

@@ -1,0 +1,22 @@
+import { agentProgram } from '../../cli/agent-process.js';
+import { BaseCommand } from '../../cli/base-command.js';
+import { runForeground } from '../../cli/foreground.js';
+
+export default class AgentRun extends BaseCommand {
+  static override summary =
+    'Run the agent of this machine in the foreground, with its log on stderr.';
+  static override description =
+    'Ends with the status of the agent: 3 when the grid will have it no more. Ctrl-C stops it.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --state-dir /var/lib/syntropy',
+  ];
+  static override enableJsonFlag = false;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AgentRun);
+    const { stateDir } = this.localPaths(flags);
+    const program = agentProgram(this.installation);
+    this.exit(await runForeground([...program, 'run', '--state-dir', stateDir]));
+  }
+}

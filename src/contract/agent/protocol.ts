@@ -1,0 +1,170 @@
+import { type Static, Type } from 'typebox';
+
+import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
+
+/** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
+export const AGENT_PATH = '/v1/agent';
+
+/** Versions of what is spoken there. The newest that both sides know is used; without one in common the daemon refuses in words. */
+export const AGENT_PROTOCOLS: readonly number[] = [1];
+
+/** Whatever is larger ends the connection. */
+export const MAX_AGENT_FRAME_BYTES = 256 << 10;
+
+const exact = { additionalProperties: false };
+const Base64Url = (bytes: number) =>
+  Type.String({ pattern: `^[A-Za-z0-9_-]{${Math.ceil((bytes * 4) / 3)}}$` });
+/** Without what a terminal obeys. */
+const Word = Type.String({ maxLength: 128, pattern: String.raw`^[^\p{C}]*$` });
+
+/** Raw public keys, base64url. */
+export const PublicKey = Base64Url(32);
+export const Signature = Base64Url(64);
+/** Of whatever tells a machine from others. */
+export const MachineHash = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** First word of the daemon: what it speaks, and what the agent is to sign. */
+export const HelloFrame = Type.Object(
+  {
+    hello: Type.Object(
+      {
+        protocols: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 16 }),
+        nonce: Base64Url(32),
+        at: Timestamp,
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+/** The agent's answer: which node it is, signed with that node's key. */
+export const ProofFrame = Type.Object(
+  {
+    proof: Type.Object(
+      {
+        protocol: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        node: Uuid,
+        machine: MachineHash,
+        bootId: Word,
+        agentVersion: Word,
+        at: Timestamp,
+        signature: Signature,
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+/** What a node is to be. `generation` rises with each change; the agent says which one it has reached. */
+export const Desired = Type.Object(
+  { generation: Type.Integer({ minimum: 1 }), name: Type.String({ maxLength: 255 }) },
+  exact,
+);
+export type Desired = Static<typeof Desired>;
+
+export const WelcomeFrame = Type.Object(
+  {
+    welcome: Type.Object(
+      {
+        protocol: Type.Integer({ minimum: 1 }),
+        node: NodeRef,
+        heartbeatSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
+        desired: Desired,
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+export const DesiredFrame = Type.Object({ desired: Desired }, exact);
+
+/** That it lives, and how far it has come. */
+export const HeartbeatFrame = Type.Object(
+  {
+    heartbeat: Type.Object(
+      {
+        seq: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        at: Timestamp,
+        observedGeneration: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+/** Says that a heartbeat arrived, and what time it is here. */
+export const BeatenFrame = Type.Object(
+  { beaten: Type.Object({ seq: Type.Integer(), at: Timestamp }, exact) },
+  exact,
+);
+
+/** Last word of the daemon before it closes. `final`: coming again is of no use. */
+export const RefusedFrame = Type.Object(
+  {
+    refused: Type.Object(
+      {
+        code: Type.String({ maxLength: 64 }),
+        message: Type.String({ maxLength: 1_024 }),
+        hint: Type.String({ maxLength: 1_024 }),
+        final: Type.Boolean(),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame]);
+export type AgentFrame = Static<typeof AgentFrame>;
+export const DaemonFrame = Type.Union([
+  HelloFrame,
+  WelcomeFrame,
+  DesiredFrame,
+  BeatenFrame,
+  RefusedFrame,
+]);
+export type DaemonFrame = Static<typeof DaemonFrame>;
+
+export type Proof = Static<typeof ProofFrame>['proof'];
+export type Heartbeat = Static<typeof HeartbeatFrame>['heartbeat'];
+export type Refused = Static<typeof RefusedFrame>['refused'];
+
+/**
+ * What an agent signs to prove that it is a node. Bound to the nonce, so that it is good once, and to the grid's authority, so that a
+ * daemon elsewhere cannot pass it on.
+ */
+export function proofText(
+  { protocol, node, machine, bootId, agentVersion, at }: Omit<Proof, 'signature'>,
+  nonce: string,
+  caSha256: string,
+): string {
+  return [
+    'syntropy agent proof 1',
+    caSha256,
+    nonce,
+    protocol,
+    node,
+    machine,
+    bootId,
+    agentVersion,
+    at,
+  ].join('\n');
+}
+
+/** What a machine signs to join: that it holds the private half of the key it shows, for this token and this grid. */
+export function joinText(
+  request: {
+    readonly identityKey: string;
+    readonly wireguardKey: string;
+    readonly machine: string;
+    readonly secret: string;
+  },
+  caSha256: string,
+): string {
+  const { identityKey, wireguardKey, machine, secret } = request;
+  return ['syntropy agent join 1', caSha256, secret, identityKey, wireguardKey, machine].join('\n');
+}

@@ -1,0 +1,311 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+
+import type {
+  AgentSession,
+  AgentStore,
+  Beat,
+  KnownAgent,
+  Redeemed,
+  Redemption,
+} from '../../services/node/agent.ports.js';
+import type { LifeEvent } from '../../utils/node-life.js';
+import type { Approval } from '../../types/models/agent.js';
+import type { Named } from '../../types/models/member.js';
+import type { Node } from '../../types/models/node.js';
+
+import { HEARTBEAT_SECONDS, isFlapping, MISSED_HEARTBEATS } from '../../utils/node-life.js';
+import { AppError } from '../../types/errors/app-error.js';
+import { violatedConstraint } from './database-errors.js';
+import { appendEvent } from './event.repository.js';
+import { moveNode } from './node-status.js';
+import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
+
+const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
+const KEPT_CONNECTS = 10;
+/** Nodes that one sweep moves in one transaction; the next takes up the rest. */
+const SWEEP_PAGE = 500;
+
+const WAITS = 'It waits to be approved.';
+
+interface TokenRow {
+  readonly id: string;
+  readonly node_id: string | null;
+  readonly owner_id: string | null;
+  readonly labels: Record<string, string>;
+  readonly approval: 'auto' | 'manual';
+  readonly uses_left: number;
+  readonly expires_at: Date;
+  readonly revoked_at: Date | null;
+  readonly is_expired: boolean;
+}
+
+interface AgentRow {
+  readonly node_id: string;
+  readonly node_name: string;
+  readonly identity_key: Uint8Array;
+  readonly machine: Uint8Array;
+  readonly approval: Approval;
+  readonly join_token_id: string | null;
+  readonly is_live: boolean | null;
+}
+
+/** Agents of nodes: how they join, connect and are heard of. */
+export class AgentRepository implements AgentStore {
+  readonly #db: Kysely<unknown>;
+
+  constructor(db: Kysely<unknown>) {
+    this.#db = db;
+  }
+
+  async redeem(redemption: Redemption): Promise<Redeemed> {
+    try {
+      return await this.#db.transaction().execute((tx) => redeemIn(tx, redemption));
+    } catch (error) {
+      const constraint = violatedConstraint(error);
+      if (constraint === undefined) throw error;
+      // Two that want one name at the same instant meet here.
+      if (constraint.startsWith('nodes_')) throw nameTaken(redemption.name ?? '');
+      throw new AppError('AGENT_JOINED', 'A node has these keys already.');
+    }
+  }
+
+  async find(nodeId: string): Promise<KnownAgent | undefined> {
+    const { rows } = await selectAgent(this.#db, sql`a.node_id = ${nodeId}`);
+    const [row] = rows;
+    return (
+      row && {
+        node: { id: row.node_id, name: row.node_name },
+        identityKey: row.identity_key,
+        machine: row.machine,
+        approval: row.approval,
+        isLive: row.is_live ?? false,
+      }
+    );
+  }
+
+  async connect(session: AgentSession): Promise<{ node: Named; generation: number }> {
+    return this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ connects: readonly Date[]; now: Date; generation: string }>`
+        update node_agents set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
+          boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
+          connected_at = now(), last_seen_at = now(), clock_skew_ms = ${session.skewMs},
+          connects = (connects || now())[greatest(1, cardinality(connects) + 2 - ${KEPT_CONNECTS}::int):]
+        where node_id = ${session.nodeId} and approval = 'approved'
+        returning connects, now() as now, generation`.execute(tx);
+      const [agent] = rows;
+      if (!agent) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
+      const isRestless = isFlapping(agent.connects, agent.now);
+      const row = await moveNode(tx, session.nodeId, isRestless ? 'ailing' : 'healthy', {
+        reason: isRestless
+          ? `It comes and goes: it connected ${agent.connects.length} times lately.`
+          : null,
+      });
+      return { node: { id: row.id, name: row.name }, generation: Number(agent.generation) };
+    });
+  }
+
+  async suspect(nodeId: string, machine: Uint8Array): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const { numAffectedRows } = await sql`
+        update node_agents set approval = 'pending', pending_machine = ${Buffer.from(machine)}
+        where node_id = ${nodeId} and approval <> 'rejected' and pending_machine is distinct from ${Buffer.from(machine)}`.execute(
+        tx,
+      );
+      if (numAffectedRows !== 1n) return;
+      await moveNode(tx, nodeId, 'ailing', {
+        reason: 'Its identity came from another machine than the one that joined.',
+      });
+    });
+  }
+
+  async decide(
+    nodeId: string,
+    { approval, reason }: { approval: 'approved' | 'rejected'; reason?: string },
+  ): Promise<Node> {
+    return this.#db.transaction().execute(async (tx) => {
+      const { numAffectedRows } = await sql`
+        update node_agents set approval = ${approval}, machine = coalesce(pending_machine, machine), pending_machine = null,
+          session_id = case when ${approval} = 'rejected' then null else session_id end
+        where node_id = ${nodeId} and approval = 'pending'`.execute(tx);
+      if (numAffectedRows !== 1n) {
+        throw new AppError('NODE_NOT_PENDING', 'This node does not wait for approval.', {
+          node: nodeId,
+        });
+      }
+      const row = await moveNode(tx, nodeId, approval === 'rejected' ? 'reject' : undefined, {
+        reason: approval === 'rejected' ? (reason ?? 'It was turned away.') : null,
+      });
+      await appendEvent(tx, {
+        type: approval === 'approved' ? 'node.approved' : 'node.rejected',
+        object: { kind: 'node', id: nodeId },
+        payload: { name: row.name },
+      });
+      return toNode(row);
+    });
+  }
+
+  async beat(beats: readonly Beat[]): Promise<readonly string[]> {
+    if (beats.length === 0) return [];
+    const { rows } = await sql<{ session_id: string }>`
+      with heard as (
+        select * from unnest(${beats.map(({ nodeId }) => nodeId)}::uuid[], ${beats.map(({ sessionId }) => sessionId)}::uuid[],
+          ${beats.map(({ skewMs }) => skewMs)}::bigint[], ${beats.map(({ observedGeneration }) => observedGeneration)}::bigint[])
+          as h(node_id, session_id, skew, observed)
+      ), noted as (
+        update node_agents a set last_seen_at = now(), clock_skew_ms = h.skew,
+          observed_generation = least(a.generation, greatest(a.observed_generation, h.observed))
+        from heard h where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
+        returning a.session_id
+      )
+      select h.session_id from heard h where h.session_id not in (select session_id from noted)`.execute(
+      this.#db,
+    );
+    return rows.map((row) => row.session_id);
+  }
+
+  async stale(sessionIds: readonly string[]): Promise<readonly string[]> {
+    const { rows } = await sql<{ id: string }>`
+      select id from unnest(${[...sessionIds]}::uuid[]) as s(id)
+      where not exists (select from node_agents a where a.session_id = s.id and a.approval = 'approved')`.execute(
+      this.#db,
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async disconnect(sessionId: string): Promise<void> {
+    await sql`update node_agents set session_id = null, daemon_id = null where session_id = ${sessionId}`.execute(
+      this.#db,
+    );
+  }
+
+  async sweep(limits: {
+    readonly offlineSeconds: number;
+    readonly lostSeconds: number;
+    readonly since: Date;
+  }): Promise<number> {
+    const silent = await this.#moveSilent(
+      ['online', 'degraded'],
+      limits.offlineSeconds,
+      limits.since,
+      'silent',
+    );
+    return (
+      silent + (await this.#moveSilent(['offline'], limits.lostSeconds, limits.since, 'given-up'))
+    );
+  }
+
+  async #moveSilent(
+    statuses: readonly string[],
+    seconds: number,
+    since: Date,
+    event: LifeEvent,
+  ): Promise<number> {
+    return this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ id: string; seen: Date }>`
+        select n.id, a.last_seen_at as seen from nodes n join node_agents a on a.node_id = n.id
+        where n.status = any(${statuses}) and greatest(a.last_seen_at, ${since}) < now() - ${seconds} * interval '1 second'
+        order by n.id limit ${SWEEP_PAGE} for update of n skip locked`.execute(tx);
+      for (const { id, seen } of rows) {
+        await moveNode(tx, id, event, {
+          reason: `Nothing was heard of it since ${seen.toISOString()}.`,
+        });
+      }
+      return rows.length;
+    });
+  }
+}
+
+function selectAgent(db: Kysely<unknown>, which: ReturnType<typeof sql>) {
+  return sql<AgentRow>`
+    select a.node_id, n.name as node_name, a.identity_key, a.machine, a.approval, a.join_token_id,
+      a.session_id is not null and a.last_seen_at > now() - ${LIVE_SECONDS} * interval '1 second' as is_live
+    from node_agents a join nodes n on n.id = a.node_id where ${which}`.execute(db);
+}
+
+async function redeemIn(tx: Transaction<unknown>, redemption: Redemption): Promise<Redeemed> {
+  const token = await lockToken(tx, redemption.tokenHash);
+  const { rows: known } = await selectAgent(
+    tx,
+    sql`a.identity_key = ${Buffer.from(redemption.identityKey)}`,
+  );
+  const [agent] = known;
+  if (agent) {
+    const node = { id: agent.node_id, name: agent.node_name };
+    // The answer to the first time was lost on its way.
+    if (agent.join_token_id === token.id) return { node, approval: agent.approval };
+    throw new AppError('AGENT_JOINED', `This machine has joined as "${node.name}" already.`, {
+      node: node.id,
+    });
+  }
+  requireGood(token);
+  const nodeId = token.node_id ?? (await makeNode(tx, redemption, token));
+  const approval: Approval = token.approval === 'auto' ? 'approved' : 'pending';
+  await sql`
+    insert into node_agents (node_id, identity_key, wireguard_key, machine, approval, join_token_id, joined_at, agent_version)
+    values (${nodeId}, ${Buffer.from(redemption.identityKey)}, ${Buffer.from(redemption.wireguardKey)},
+            ${Buffer.from(redemption.machine)}, ${approval}, ${token.id}, now(), ${redemption.agentVersion})
+    on conflict (node_id) do update set identity_key = excluded.identity_key, wireguard_key = excluded.wireguard_key,
+      machine = excluded.machine, pending_machine = null, approval = excluded.approval, join_token_id = excluded.join_token_id,
+      joined_at = excluded.joined_at, agent_version = excluded.agent_version, session_id = null, daemon_id = null,
+      boot_id = null, connects = '{}', generation = node_agents.generation + 1`.execute(tx);
+  await sql`update join_tokens set uses_left = uses_left - 1, last_used_at = now() where id = ${token.id}`.execute(
+    tx,
+  );
+  const row = await moveNode(tx, nodeId, 'join', { reason: approval === 'pending' ? WAITS : null });
+  await appendEvent(tx, {
+    type: 'node.joined',
+    object: { kind: 'node', id: nodeId },
+    payload: { name: row.name, approval },
+  });
+  return { node: { id: nodeId, name: row.name }, approval };
+}
+
+async function lockToken(tx: Transaction<unknown>, hash: Uint8Array): Promise<TokenRow> {
+  const { rows } = await sql<TokenRow>`
+    select *, expires_at <= now() as is_expired from join_tokens where token_hash = ${Buffer.from(hash)} for update`.execute(
+    tx,
+  );
+  const [token] = rows;
+  if (token) return token;
+  throw new AppError('JOIN_TOKEN_INVALID', 'This daemon has given out no such join token.');
+}
+
+function requireGood(token: TokenRow): void {
+  if (token.revoked_at) {
+    throw new AppError('JOIN_TOKEN_REVOKED', 'This join token was revoked.', {
+      revokedAt: token.revoked_at.toISOString(),
+    });
+  }
+  if (token.uses_left < 1) throw new AppError('JOIN_TOKEN_SPENT', 'This join token was used.');
+  if (token.is_expired) {
+    throw new AppError('JOIN_TOKEN_EXPIRED', 'This join token is too old.', {
+      expiredAt: token.expires_at.toISOString(),
+    });
+  }
+}
+
+async function makeNode(
+  tx: Transaction<unknown>,
+  { nodeId, name }: Redemption,
+  token: TokenRow,
+): Promise<string> {
+  if (name === undefined) {
+    throw new AppError('NAME_INVALID', 'This token makes a new node, which needs a name.');
+  }
+  const { rows: taken } = await sql`select from nodes where name = ${name}`.execute(tx);
+  if (taken.length > 0) throw nameTaken(name);
+  await sql<NodeRow>`
+    insert into nodes (id, name, owner_id, status, labels)
+    values (${nodeId}, ${name}, ${token.owner_id}, 'joining', ${JSON.stringify(token.labels)}::jsonb)
+    returning ${nodeColumns}`.execute(tx);
+  await appendEvent(tx, {
+    type: 'node.created',
+    object: { kind: 'node', id: nodeId },
+    payload: { name, status: 'joining' },
+  });
+  return nodeId;
+}
+
+function nameTaken(name: string): AppError {
+  return new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, { name });
+}

@@ -1,0 +1,37 @@
+import type { Named } from './member.js';
+
+export type Approval = 'approved' | 'pending' | 'rejected';
+
+/** A token that machines join with, without its secret. */
+export interface NodeToken {
+  readonly id: string;
+  /** The node that it is bound to; absent where each redemption makes a node. */
+  readonly node?: Named;
+  /** Whose nodes it makes. */
+  readonly owner: Named;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly approval: 'auto' | 'manual';
+  readonly maxUses: number;
+  readonly usesLeft: number;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly lastUsedAt?: Date;
+  readonly revokedAt?: Date;
+}
+
+/** What is known of the agent of a node. */
+export interface NodeAgent {
+  readonly approval: Approval;
+  readonly joinedAt: Date;
+  readonly version?: string;
+  readonly bootId?: string;
+  /** Where it connected from. */
+  readonly source?: string;
+  readonly connectedAt?: Date;
+  readonly lastSeenAt?: Date;
+  /** How far its clock is ahead of the database's; negative when it is behind. */
+  readonly clockSkewMs?: number;
+  readonly generation: number;
+  readonly observedGeneration: number;
+}

@@ -1,0 +1,219 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Logger } from 'pino';
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Compile } from 'typebox/compile';
+
+import type { ConnectRequest } from '../../core/services/node/agent.service.js';
+import type { Beat } from '../../core/services/node/agent.ports.js';
+import type { Named } from '../../core/types/models/member.js';
+
+import {
+  AGENT_PROTOCOLS,
+  AgentFrame,
+  type DaemonFrame,
+  type Heartbeat,
+  type Proof,
+  proofText,
+} from '../../contract/agent/protocol.js';
+import { messageText } from '../../core/platform/common/message-text.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCodes } from '../../core/types/errors/codes.js';
+import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../core/utils/node-life.js';
+
+const PROOF_TIMEOUT_MS = 10_000;
+const SILENCE_MS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS * 1_000;
+const CLOSE_GRACE_MS = 3_000;
+/** An agent has a heartbeat and little else to say. Whoever says more is none of ours, or broken. */
+const MAX_FRAMES_PER_WINDOW = 120;
+const WINDOW_MS = 10_000;
+
+const CLOSE = { policy: 1008, stopping: 1012, refused: 4403 } as const;
+/** Codes after which coming again, as the same agent to the same grid, is of no use. */
+const FINAL = new Set<string>(['AGENT_UNKNOWN', 'NODE_REJECTED', 'AGENT_PROTOCOL_UNSUPPORTED']);
+
+const frameCheck = Compile(AgentFrame);
+
+export interface AgentConnectionDeps {
+  readonly log: Logger;
+  readonly source: string;
+  readonly daemonId: string;
+  readonly caSha256: string;
+  readonly now: () => Date;
+  /** @throws {AppError} why it is not believed. */
+  readonly connect: (
+    request: ConnectRequest,
+  ) => Promise<{ readonly node: Named; readonly generation: number }>;
+  readonly onBeat: (beat: Beat) => void;
+  /** It has been believed, and is no more. */
+  readonly onEnd: (sessionId: string) => void;
+}
+
+/** One agent's connection, from the first word to the last. What it says counts for the node whose key it has proven to hold, and for no other. */
+export class AgentConnection {
+  readonly sessionId = randomUUID();
+  readonly #socket: WebSocket;
+  readonly #deps: AgentConnectionDeps;
+  readonly #nonce = randomBytes(32).toString('base64url');
+  #silence: NodeJS.Timeout;
+  #node: Named | undefined;
+  #proving: Promise<void> | undefined;
+  #seq = 0;
+  #frames = 0;
+  #windowFrom = 0;
+
+  constructor(socket: WebSocket, deps: AgentConnectionDeps) {
+    this.#socket = socket;
+    this.#deps = deps;
+    this.#silence = this.#terminateAfter(PROOF_TIMEOUT_MS);
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    socket.on('error', (error) => deps.log.info({ reason: error.message }, 'agent broke off'));
+    socket.on('close', () => void this.#ended());
+    this.#send({
+      hello: { protocols: [...AGENT_PROTOCOLS], nonce: this.#nonce, at: this.#at() },
+    });
+  }
+
+  /** The node that it has proven to be. */
+  get nodeId(): string | undefined {
+    return this.#node?.id;
+  }
+
+  /** Says why, and closes. */
+  refuse(error: AppError): void {
+    const { code, message } = error;
+    const { hint } = errorCodes[code];
+    this.#send({ refused: { code, message, hint, final: FINAL.has(code) } });
+    this.#close(CLOSE.refused, code);
+  }
+
+  /** The daemon stops: the agent comes again at once, to this one or another. */
+  stop(): void {
+    this.#close(CLOSE.stopping, 'stopping');
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (!this.#isWithinRate()) return this.#close(CLOSE.policy, 'too_many_frames');
+    const frame = isBinary ? undefined : parsed(data);
+    if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
+    if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
+    if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
+    this.#proving = this.#prove(frame.proof);
+  }
+
+  async #prove(proof: Proof): Promise<void> {
+    try {
+      const { node, generation } = await this.#believed(proof);
+      this.#node = node;
+      // From now on by heartbeats that are missing.
+      clearTimeout(this.#silence);
+      this.#silence = this.#terminateAfter(SILENCE_MS);
+      this.#send({
+        welcome: {
+          protocol: proof.protocol,
+          node,
+          heartbeatSeconds: HEARTBEAT_SECONDS,
+          desired: { generation, name: node.name },
+        },
+      });
+    } catch (error) {
+      if (error instanceof AppError) return this.refuse(error);
+      this.#deps.log.error({ err: error }, 'bug');
+      this.refuse(new AppError('INTERNAL', 'The daemon hit a bug.'));
+    }
+  }
+
+  async #believed(proof: Proof) {
+    const { signature, ...said } = proof;
+    if (!AGENT_PROTOCOLS.includes(proof.protocol)) {
+      throw new AppError(
+        'AGENT_PROTOCOL_UNSUPPORTED',
+        `The agent speaks protocol ${proof.protocol}, this daemon ${AGENT_PROTOCOLS.join(', ')}.`,
+      );
+    }
+    const skewMs = this.#skewOf(proof.at);
+    if (skewMs === undefined) throw new AppError('INPUT_INVALID', '"at" is no time.');
+    const { connect, daemonId, source, caSha256 } = this.#deps;
+    return connect({
+      nodeId: proof.node,
+      sessionId: this.sessionId,
+      daemonId,
+      source,
+      bootId: proof.bootId,
+      agentVersion: proof.agentVersion,
+      protocol: proof.protocol,
+      skewMs,
+      machine: Buffer.from(proof.machine, 'hex'),
+      text: proofText(said, this.#nonce, caSha256),
+      signature: Buffer.from(signature, 'base64url'),
+    });
+  }
+
+  #beat({ seq, at, observedGeneration }: Heartbeat): void {
+    const skewMs = this.#skewOf(at);
+    // A heartbeat of yesterday, sent again, says nothing of today.
+    if (!this.#node || seq <= this.#seq || skewMs === undefined) {
+      return this.#close(CLOSE.policy, 'bad_frame');
+    }
+    this.#seq = seq;
+    this.#silence.refresh();
+    this.#deps.onBeat({
+      nodeId: this.#node.id,
+      sessionId: this.sessionId,
+      skewMs,
+      observedGeneration,
+    });
+    this.#send({ beaten: { seq, at: this.#at() } });
+  }
+
+  /** Also when it broke off while it was being believed. */
+  async #ended(): Promise<void> {
+    clearTimeout(this.#silence);
+    await this.#proving;
+    clearTimeout(this.#silence);
+    if (this.#node) this.#deps.onEnd(this.sessionId);
+  }
+
+  #terminateAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#socket.terminate(), ms);
+  }
+
+  /** How far the agent's clock is ahead. Undefined for what looks like a time and is none, such as a leap second. */
+  #skewOf(at: string): number | undefined {
+    const skewMs = Date.parse(at) - this.#deps.now().getTime();
+    return Number.isSafeInteger(skewMs) ? skewMs : undefined;
+  }
+
+  #isWithinRate(): boolean {
+    const at = performance.now();
+    if (at - this.#windowFrom > WINDOW_MS) {
+      this.#windowFrom = at;
+      this.#frames = 0;
+    }
+    this.#frames += 1;
+    return this.#frames <= MAX_FRAMES_PER_WINDOW;
+  }
+
+  #at(): string {
+    return this.#deps.now().toISOString();
+  }
+
+  #send(frame: DaemonFrame): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+    // One that does not answer the closing is not waited for.
+    setTimeout(() => this.#socket.terminate(), CLOSE_GRACE_MS).unref();
+  }
+}
+
+function parsed(data: RawData): AgentFrame | undefined {
+  try {
+    const frame: unknown = JSON.parse(messageText(data));
+    return frameCheck.Check(frame) ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Logger } from 'pino';
+
+import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
+
+/** One statement for all that was heard in this time, instead of one for each: two thousand nodes are two hundred heartbeats a second. */
+const FLUSH_MS = 1_000;
+
+/**
+ * Collects heartbeats and notes them together, the latest of each connection. While the database is away they wait; what is older is
+ * forgotten for what is newer, so that there are never more of them than connections.
+ */
+export class Heartbeats {
+  readonly #store: Pick<AgentStore, 'beat'>;
+  readonly #log: Logger;
+  readonly #onSuperseded: (sessionId: string) => void;
+  readonly #waiting = new Map<string, Beat>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushing = Promise.resolve();
+
+  /** @param onSuperseded - told of sessions that are no longer their node's. */
+  constructor(
+    store: Pick<AgentStore, 'beat'>,
+    log: Logger,
+    onSuperseded: (sessionId: string) => void,
+  ) {
+    this.#store = store;
+    this.#log = log;
+    this.#onSuperseded = onSuperseded;
+  }
+
+  add(beat: Beat): void {
+    this.#waiting.set(beat.sessionId, beat);
+    this.#timer ??= setTimeout(() => {
+      this.#flushing = this.#flush();
+    }, FLUSH_MS);
+  }
+
+  /** What ended its connection needs no note any more. */
+  forget(sessionId: string): void {
+    this.#waiting.delete(sessionId);
+  }
+
+  /** Notes what waits. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#flushing;
+    await this.#flush();
+    clearTimeout(this.#timer);
+  }
+
+  async #flush(): Promise<void> {
+    const beats = [...this.#waiting.values()];
+    this.#waiting.clear();
+    try {
+      for (const id of await this.#store.beat(beats)) this.#onSuperseded(id);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'heartbeats could not be noted');
+      for (const beat of beats) {
+        if (!this.#waiting.has(beat.sessionId)) this.#waiting.set(beat.sessionId, beat);
+      }
+    }
+    this.#timer = undefined;
+    const [next] = this.#waiting.values();
+    if (next) this.add(next);
+  }
+}

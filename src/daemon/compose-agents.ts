@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Identity } from './compose-identity.js';
+import type { DaemonAddress } from '../core/services/node/node.ports.js';
+import type { Parts, Stores } from './parts.js';
+
+import { AgentService } from '../core/services/node/agent.service.js';
+import { NodeTokenRepository } from '../core/storage/postgres/node-token.repository.js';
+import { AppError } from '../core/types/errors/app-error.js';
+import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
+import { AgentHub } from './agents/agent-hub.js';
+import { joinTokens } from './auth/join-tokens.js';
+import { signatures } from './auth/signatures.js';
+import { agentHandlers } from './operations/agent.js';
+import { nodeTokenHandlers } from './operations/node-token.js';
+import { now } from './parts.js';
+
+export type Agents = ReturnType<typeof composeAgents>;
+
+/** Everything that is about the machines that are nodes. */
+export function composeAgents(
+  { config, database, daemonId, log }: Parts,
+  stores: Stores,
+  identity: Identity,
+  address: () => DaemonAddress,
+) {
+  const store = stores.agents;
+  const tokenStore = new NodeTokenRepository(database.db);
+  const service = new AgentService({
+    store,
+    tokenStore,
+    owners: identity.members,
+    tokens: joinTokens,
+    signatures,
+    address,
+    newId: randomUUID,
+    now,
+  });
+  const { caSha256 } = identity;
+  const hub = new AgentHub({
+    store,
+    log,
+    daemonId,
+    caSha256,
+    now,
+    connect: (request) => service.connect(request),
+  });
+  const startedAt = now();
+  return {
+    hub,
+    handlers: { ...nodeTokenHandlers(service), ...agentHandlers(service, caSha256, now) },
+    tokenRule: {
+      any: 'nodes:any',
+      find: async (id: string) => {
+        const token = await tokenStore.find(id);
+        if (token) return { id: token.id, ownerId: token.owner.id };
+        throw tokenNotFound(id);
+      },
+      hidden: tokenNotFound,
+    } as const,
+    /** Marks what is silent for too long. Agents have the time of a few heartbeats to come back to a daemon that was away. */
+    sweep: () =>
+      store.sweep({
+        offlineSeconds: HEARTBEAT_SECONDS * MISSED_HEARTBEATS,
+        lostSeconds: config.get('nodes.lostAfterSeconds'),
+        since: startedAt,
+      }),
+  };
+}
+
+function tokenNotFound(id: string): AppError {
+  return new AppError('TOKEN_NOT_FOUND', `There is no node token ${id}.`, { token: id });
+}

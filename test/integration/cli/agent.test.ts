@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+
+import { joinToken } from '../../support/agents.js';
+import { runCli, startCli } from '../../support/cli.js';
+import { remoteWorld } from '../../support/remote-world.js';
+import { scratchFolder } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const failureOf = (stdout: string) => JSON.parse(stdout).error;
+
+// Goal: a machine joins with one command and stays a node with another, as a person or a script types them.
+describe('the agent’s commands', () => {
+  it('join, run, tell how it is going, and end when they are told to', async () => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    const token = await joinToken(world);
+
+    const joined = await runCli(['agent', 'join', '-', '--name', 'node-02', '--json'], {
+      ...at,
+      stdin: `${token}\n`,
+    });
+    const again = await runCli(['agent', 'join', token, '--json'], at);
+    const idle = await runCli(['agent', 'status', '--json'], at);
+    const agent = startCli(['agent', 'run'], at);
+    await waitFor(
+      'the node to be online',
+      async () => (await world.admin.call('nodes.get', { node: 'node-02' })).status === 'online',
+    );
+    const running = await runCli(['agent', 'status', '--json'], at);
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    agent.kill('SIGTERM');
+
+    expect(joined.status).toBe(0);
+    expect(JSON.parse(joined.stdout)).toMatchObject({
+      schemaVersion: 1,
+      agent: { node: { name: 'node-02' }, url: world.url, approval: 'approved' },
+    });
+    expect([again.status, failureOf(again.stdout).code]).toEqual([5, 'AGENT_JOINED']);
+    expect(JSON.parse(idle.stdout).agent).toMatchObject({ isRunning: false });
+    expect(JSON.parse(running.stdout).agent).toMatchObject({ isRunning: true, state: 'connected' });
+    expect(await ended).toBe(0);
+  }, 60_000);
+
+  it.each([
+    ['a token that was cut', (token: string) => [token.slice(0, -3)], 3, 'JOIN_TOKEN_INVALID'],
+    [
+      'a name that cannot be one',
+      (token: string) => [token, '--name', 'No Name'],
+      2,
+      'NAME_INVALID',
+    ],
+    [
+      'another port',
+      (token: string) => [token, '--url', 'https://127.0.0.1:9'],
+      6,
+      'DAEMON_UNREACHABLE',
+    ],
+    ['no address', (token: string) => [token, '--url', 'nowhere'], 2, 'USAGE_INVALID'],
+    [
+      'a name that does not resolve',
+      (token: string) => [token, '--url', 'https://nowhere.invalid:8080'],
+      6,
+      'DAEMON_UNREACHABLE',
+    ],
+  ])('say what is wrong with %s, and keep nothing', async (_, args, status, code) => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    const token = await joinToken(world);
+
+    const result = await runCli(['agent', 'join', ...args(token), '--json'], at);
+    const after = await runCli(['agent', 'status', '--json'], at);
+
+    expect([result.status, failureOf(result.stdout).code]).toEqual([status, code]);
+    expect(failureOf(after.stdout).code).toBe('AGENT_NOT_JOINED');
+  });
+
+  it('run nothing where nothing was joined', async () => {
+    const result = await runCli(['agent', 'run']);
+
+    expect(result.status).toBe(5);
+    expect(result.stderr).toContain('agent join');
+  });
+});

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+
+import type { Replica } from './remote-world.js';
+
+import { AgentFiles } from '../../src/agent/agent-files.js';
+import { runAgent } from '../../src/agent/agent.js';
+import { connect } from '../../src/agent/connection.js';
+import { type AgentIdentity, ensureIdentity } from '../../src/agent/identity.js';
+import { join } from '../../src/agent/join.js';
+import { decodeJoinToken, type JoinToken } from '../../src/contract/agent/join-token.js';
+import { ensurePrivateDirectory } from '../../src/core/storage/files/private-directory.js';
+
+export interface AgentOptions {
+  /** As another machine; one of its own for each otherwise. */
+  readonly machine?: string;
+  readonly version?: string;
+}
+
+/** A machine with a directory of its own, that runs the agent in this process. */
+export async function testAgent(options: AgentOptions = {}) {
+  const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-agent-'));
+  const files = new AgentFiles(home);
+  await ensurePrivateDirectory(files.directory);
+  const identity: AgentIdentity = await ensureIdentity(files.directory);
+  const machine = options.machine ?? randomBytes(32).toString('hex');
+  const log: string[] = [];
+  const write = (text: string, details: object = {}) =>
+    void log.push(`${text} ${JSON.stringify(details)}`);
+  let running: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
+  const stop = async () => {
+    running?.stop.abort();
+    await running?.ended;
+    running = undefined;
+  };
+  return {
+    files,
+    identity,
+    machine,
+    log,
+    home,
+    join: (token: string, name?: string, rest: { readonly identity?: AgentIdentity } = {}) => {
+      const decoded = requireToken(token);
+      return join({
+        token: decoded,
+        url: new URL(decoded.url ?? ''),
+        name,
+        identity: rest.identity ?? identity,
+        machine,
+        version: options.version ?? '1.0.0',
+        files,
+      });
+    },
+    /** Runs until `stop`. `ended` tells what it ended with, undefined for nothing wrong. */
+    run: async (bootId = 'boot-1') => {
+      const membership = await files.membership();
+      if (!membership) throw new TypeError('It has joined nothing.');
+      const abort = new AbortController();
+      const ended = runAgent(
+        {
+          files,
+          membership,
+          identity,
+          machine,
+          bootId,
+          version: options.version ?? '1.0.0',
+          log: { info: write, warn: write, error: write },
+          random: () => 0,
+        },
+        abort.signal,
+      ).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      running = { stop: abort, ended };
+      return { ended };
+    },
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A token as an admin makes it for a daemon that listens on this host. */
+export async function joinToken(
+  { admin, url }: Pick<Replica, 'admin' | 'url'>,
+  request: Parameters<typeof admin.call<'nodeTokens.create'>>[1] = {},
+): Promise<string> {
+  const { token } = await admin.call('nodeTokens.create', { daemonUrl: url, ...request });
+  return token ?? '';
+}
+
+export function requireToken(text: string): JoinToken {
+  const token = decodeJoinToken(text);
+  if (!token) throw new TypeError('That is no token.');
+  return token;
+}
+
+/** Connects and tells how it was received: `welcome`, or the code of the refusal. */
+export async function connectOnce(
+  agent: Pick<Awaited<ReturnType<typeof testAgent>>, 'files' | 'identity' | 'machine'>,
+) {
+  const membership = await agent.files.membership();
+  if (!membership) throw new TypeError('It has joined nothing.');
+  const stop = new AbortController();
+  const welcome = Promise.withResolvers<string>();
+  const ended = connect(
+    {
+      ...agent,
+      membership,
+      bootId: 'boot-1',
+      version: '1.0.0',
+      observedGeneration: () => 0,
+      onWelcome: () => welcome.resolve('welcome'),
+      onDesired: () => Promise.resolve(),
+      onSkew: () => undefined,
+    },
+    stop.signal,
+  );
+  const code = await Promise.race([welcome.promise, ended.then(({ error }) => error.code)]);
+  return {
+    code,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await ended;
+    },
+  };
+}
