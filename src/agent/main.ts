@@ -79,17 +79,17 @@ async function joinGrid(files: AgentFiles): Promise<void> {
 }
 
 /** @throws {AppError} USAGE_INVALID. */
-function daemonAddress(text: string | undefined): URL {
-  if (text === undefined) {
+function daemonAddress(given: string | undefined): URL {
+  if (given === undefined) {
     throw new AppError('USAGE_INVALID', 'The token names no daemon: say where it is with --url.');
   }
-  const url = URL.parse(text);
+  const url = URL.parse(given);
   if (url?.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash) {
     return url;
   }
   throw new AppError(
     'USAGE_INVALID',
-    `--url ${quoted(text)} is no address like https://grid.example.org:8080.`,
+    `--url ${quoted(given)} is no address like https://grid.example.org:8080.`,
     { flag: '--url' },
   );
 }

@@ -41,20 +41,16 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const stores = openStores(parts);
   const interrupted = await takeUp(parts, stores, startedAt);
   const replicas = await composeReplicas(parts);
-  const observed = composeObservability({
-    ...parts,
-    pool: database.pool,
-    parts: redisPart(replicas),
-  });
+  const { pool } = database;
+  const observed = composeObservability({ ...parts, pool, parts: redisPart(replicas) });
   const limits = observed.limits(createLimits(replicas.limiter, config));
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
+  const { caSha256 } = identity;
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
-  const address = () => ({
-    publicUrl: config.get('publicUrl') ?? reachable.api?.url,
-    caSha256: identity.caSha256,
-  });
+  const publicUrl = () => config.get('publicUrl') ?? reachable.api?.url;
+  const address = () => ({ publicUrl: publicUrl(), caSha256 });
   const agents = composeAgents(parts, stores, identity, address);
   const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
 
@@ -65,11 +61,11 @@ export async function compose(parts: Parts): Promise<Daemon> {
     database,
     schemaVersion: parts.schemaVersion,
     runningOperations: runner.count,
-    caSha256: identity.caSha256,
+    caSha256,
     ...reachable,
   });
-  const made = { ...parts, stores, identity, agents, address, limits, hub, runner, replicas };
-  const calls = composeCalls({ ...made, facts });
+  const made = { stores, identity, agents, address, limits, hub, runner, replicas, facts };
+  const calls = composeCalls({ ...parts, ...made });
   const stopping = new AbortController();
   const transports = await composeTransports({
     config,
@@ -79,8 +75,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
     agents: agents.hub.upgrade,
-    stopping: stopping.signal,
     http: observed.http,
+    stopping: stopping.signal,
   });
   const ops = await observed.listen({
     runningJobs: () => runner.count,

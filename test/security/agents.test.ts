@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 
 import { AGENT_PATH, proofText } from '../../src/contract/agent/protocol.js';
+import { messageText } from '../../src/core/platform/common/message-text.js';
 import { connectOnce, joinToken, requireToken, testAgent } from '../support/agents.js';
 import { type RemoteWorld, remoteWorld } from '../support/remote-world.js';
 import { waitFor } from '../support/wait-for.js';
@@ -19,7 +20,7 @@ async function peer(world: Pick<RemoteWorld, 'port'>) {
   });
   const said: Readonly<Record<string, unknown>>[] = [];
   let closed: number | undefined;
-  socket.on('message', (data) => said.push(JSON.parse(String(data))));
+  socket.on('message', (data) => said.push(JSON.parse(messageText(data))));
   socket.on('close', (code) => {
     closed = code;
   });
@@ -220,10 +221,11 @@ describe('a time that is none', () => {
     bad.send(heartbeat(1, { at }));
     good.send(heartbeat(1));
 
-    await waitFor('the honest heartbeat to be noted', async () => {
+    const noted = await waitFor('the honest heartbeat to be noted', async () => {
       const { agent } = await world.admin.call('nodes.get', { node: 'node-02' });
       return agent?.observedGeneration === 1;
     });
+    expect(noted).toBe(true);
   });
 
   it.each(times)('%s in a proof is refused', async (at) => {

@@ -13,13 +13,14 @@ interface Machine {
   readonly bootId?: string;
 }
 
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${text}\n`);
+}
+
 async function planted(machine: Machine) {
   const folder = await scratchFolder();
   const roots = { etc: folder.file('etc'), sys: folder.file('sys'), proc: folder.file('proc') };
-  const write = async (file: string, text: string) => {
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, `${text}\n`);
-  };
   if (machine.machineId !== undefined) await write(`${roots.etc}/machine-id`, machine.machineId);
   if (machine.board !== undefined) {
     await write(`${roots.sys}/class/dmi/id/product_uuid`, machine.board);
