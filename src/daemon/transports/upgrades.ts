@@ -9,6 +9,9 @@ import type { Entrance } from './rest/entrance.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { toProblem } from './rest/problem.js';
 
+/** Stands for every path that is none of ours: nobody else chooses what a metric is called. */
+const UNMATCHED = 'unmatched';
+
 /** Takes a connection over, or throws why not. `source` is where it comes from. */
 export type UpgradeHandler = (
   request: IncomingMessage,
@@ -25,7 +28,7 @@ export interface UpgradeOptions {
   readonly limitAddress?: (address: string) => unknown;
   /** By path. */
   readonly handlers: Readonly<Record<string, UpgradeHandler>>;
-  /** Told how each request for an upgrade was answered; `path` is one of ours, or empty. */
+  /** Told how each request for an upgrade was answered; `path` is one of ours, or `unmatched`. */
   readonly onUpgrade: (path: string, status: number) => void;
 }
 
@@ -60,7 +63,7 @@ async function upgrade(
 
 function pathOf(request: IncomingMessage, handlers: UpgradeOptions['handlers']): string {
   const path = (request.url ?? '').split('?')[0] ?? '';
-  return Object.hasOwn(handlers, path) ? path : '';
+  return Object.hasOwn(handlers, path) ? path : UNMATCHED;
 }
 
 function ignore(): void {
