@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Check } from 'typebox/value';
@@ -78,6 +78,13 @@ export class AgentFiles {
 
   saveStatus(status: Status): Promise<void> {
     return this.#write('status.json', status);
+  }
+
+  /** Takes away who this machine was. The keys first: without them the rest is of no use to anybody. */
+  async wipe(): Promise<void> {
+    for (const name of ['identity.json', 'node.json', 'target.json', 'status.json']) {
+      await rm(path.join(this.directory, name), { force: true });
+    }
   }
 
   async #read<S extends TSchema>(name: string, schema: S): Promise<Static<S> | undefined> {

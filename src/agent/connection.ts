@@ -33,6 +33,8 @@ export interface ConnectionParts {
   readonly machine: string;
   readonly bootId: string;
   readonly version: string;
+  /** To say good-bye for good, and nothing else. */
+  readonly leaves?: boolean;
   /** How far this node has come in what it is to be. */
   readonly observedGeneration: () => number;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
@@ -45,6 +47,8 @@ export interface ConnectionParts {
 /** Why a connection ended. `refusal`: the daemon said why; `final`: and that coming again is of no use. */
 export interface ConnectionEnd {
   readonly wasWelcome: boolean;
+  /** The daemon has forgotten this machine, as it was asked to. */
+  readonly hasLeft: boolean;
   readonly error: AppError;
   readonly final: boolean;
 }
@@ -62,6 +66,7 @@ class Connection {
   readonly #patience: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
   #wasWelcome = false;
+  #hasLeft = false;
   #refused: Refused | undefined;
   #broken: AppError | undefined;
   #seq = 0;
@@ -107,6 +112,7 @@ class Connection {
     else if ('welcome' in frame) this.#welcomed(frame.welcome);
     else if ('desired' in frame) void this.#reach(frame.desired);
     else if ('beaten' in frame) this.#beaten(frame.beaten);
+    else if ('left' in frame) this.#hasLeft = true;
     else this.#refused = frame.refused;
   }
 
@@ -145,6 +151,7 @@ class Connection {
     clearTimeout(this.#patience);
     this.#wasWelcome = true;
     this.#parts.onWelcome(welcome.node);
+    if (this.#parts.leaves) return this.#send({ leave: {} });
     clearInterval(this.#heartbeat);
     this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
     void this.#reach(welcome.desired);
@@ -192,6 +199,7 @@ class Connection {
     const refused = this.#refused;
     this.#end.resolve({
       wasWelcome: this.#wasWelcome,
+      hasLeft: this.#hasLeft,
       final: refused?.final ?? false,
       error:
         (refused && refusal(refused)) ??

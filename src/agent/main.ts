@@ -17,6 +17,7 @@ import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { join } from './join.js';
+import { leaveGrid } from './leave.js';
 import { stderrLog } from './log.js';
 import { version } from '../core/utils/version.js';
 
@@ -27,7 +28,10 @@ async function main(): Promise<void> {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { 'state-dir': { type: 'string' } },
+      options: {
+        'state-dir': { type: 'string' },
+        force: { type: 'boolean', default: false },
+      },
     });
     const files = new AgentFiles(resolveStatePaths(values['state-dir']).stateDir);
     switch (positionals[0]) {
@@ -37,8 +41,10 @@ async function main(): Promise<void> {
         return await run(files);
       case 'status':
         return await status(files);
+      case 'leave':
+        return await leave(files, values.force);
       default:
-        throw new AppError('USAGE_INVALID', 'Say join, run or status.');
+        throw new AppError('USAGE_INVALID', 'Say join, run, status or leave.');
     }
   } catch (error) {
     const failure = failureMessage(error);
@@ -104,32 +110,34 @@ async function requireFree(files: AgentFiles): Promise<void> {
 }
 
 async function run(files: AgentFiles): Promise<void> {
-  const membership = await files.membership();
-  const identity = await readIdentity(files.directory);
-  if (!membership || !identity) {
-    throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
-  }
+  const parts = await partsOf(files);
   const lock = await holdAgent(files);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
   try {
-    await runAgent(
-      {
-        files,
-        membership,
-        identity,
-        machine: machineHash(membership.caSha256),
-        bootId: bootId(),
-        version,
-        log: stderrLog,
-      },
-      stopping.signal,
-    );
+    await runAgent({ ...parts, files, log: stderrLog }, stopping.signal);
   } finally {
     lock.release();
   }
+}
+
+async function leave(files: AgentFiles, force: boolean): Promise<void> {
+  const parts = await partsOf(files);
+  const { told } = await leaveGrid(files, parts, force);
+  await tellParent({ type: 'left', node: parts.membership.node, told });
+}
+
+/** Who this machine is. @throws {AppError} AGENT_NOT_JOINED, CONFIG_INVALID. */
+async function partsOf(files: AgentFiles) {
+  const membership = await files.membership();
+  const identity = await readIdentity(files.directory);
+  if (!membership || !identity) {
+    throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
+  }
+  const machine = machineHash(membership.caSha256);
+  return { membership, identity, machine, bootId: bootId(), version };
 }
 
 async function status(files: AgentFiles): Promise<void> {

@@ -15,7 +15,8 @@ export function agentProgram(installation: string): readonly string[] {
 export interface AgentRequest {
   readonly installation: string;
   readonly stateDir: string;
-  readonly verb: 'join' | 'status';
+  readonly verb: 'join' | 'leave' | 'status';
+  readonly args?: readonly string[];
   /** Given to it on its stdin, where nobody else can read it. */
   readonly input?: object;
   readonly timeoutMs: number;
@@ -26,10 +27,10 @@ export interface AgentRequest {
  * @throws {AppError} what it refuses, TIMED_OUT.
  */
 export async function askAgent(request: AgentRequest): Promise<Readonly<Record<string, unknown>>> {
-  const { installation, stateDir, verb, input, timeoutMs } = request;
+  const { installation, stateDir, verb, args = [], input, timeoutMs } = request;
   const child = spawn(
     process.execPath,
-    [...agentProgram(installation), verb, '--state-dir', stateDir],
+    [...agentProgram(installation), verb, '--state-dir', stateDir, ...args],
     // What it prints is for people who start it by hand.
     { stdio: ['pipe', 'ignore', 'ignore', 'ipc'] },
   );

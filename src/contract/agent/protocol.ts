@@ -96,6 +96,12 @@ export const HeartbeatFrame = Type.Object(
   exact,
 );
 
+/** That the machine is to be a node no more. */
+export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
+
+/** Says that the node is forgotten here; the connection ends. */
+export const LeftFrame = Type.Object({ left: Type.Object({}, exact) }, exact);
+
 /** Says that a heartbeat arrived, and what time it is here. */
 export const BeatenFrame = Type.Object(
   { beaten: Type.Object({ seq: Type.Integer(), at: Timestamp }, exact) },
@@ -118,13 +124,14 @@ export const RefusedFrame = Type.Object(
   exact,
 );
 
-export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame]);
+export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, LeaveFrame]);
 export type AgentFrame = Static<typeof AgentFrame>;
 export const DaemonFrame = Type.Union([
   HelloFrame,
   WelcomeFrame,
   DesiredFrame,
   BeatenFrame,
+  LeftFrame,
   RefusedFrame,
 ]);
 export type DaemonFrame = Static<typeof DaemonFrame>;

@@ -15,15 +15,29 @@ export type LifeEvent =
   /** Nothing was heard from it for a few heartbeats; then for so long that nobody waits for it. */
   | 'silent'
   | 'given-up'
+  /** Its machine said that it goes for good. */
+  | 'leave'
   | 'retire';
 
 const after: Readonly<Record<NodeStatus, Partial<Readonly<Record<LifeEvent, NodeStatus>>>>> = {
   provisioning: { written: 'provisioned', 'write-failed': 'failed' },
   provisioned: { join: 'joining' },
-  joining: { join: 'joining', reject: 'failed', healthy: 'online', ailing: 'degraded' },
-  online: { join: 'joining', ailing: 'degraded', silent: 'offline' },
-  degraded: { join: 'joining', healthy: 'online', silent: 'offline' },
-  offline: { join: 'joining', healthy: 'online', ailing: 'degraded', 'given-up': 'lost' },
+  joining: {
+    join: 'joining',
+    reject: 'failed',
+    healthy: 'online',
+    ailing: 'degraded',
+    leave: 'lost',
+  },
+  online: { join: 'joining', ailing: 'degraded', silent: 'offline', leave: 'lost' },
+  degraded: { join: 'joining', healthy: 'online', silent: 'offline', leave: 'lost' },
+  offline: {
+    join: 'joining',
+    healthy: 'online',
+    ailing: 'degraded',
+    'given-up': 'lost',
+    leave: 'lost',
+  },
   lost: { join: 'joining', healthy: 'online', ailing: 'degraded' },
   failed: { write: 'provisioning' },
   retired: {},

@@ -28,7 +28,7 @@ const CLOSE_GRACE_MS = 3_000;
 const MAX_FRAMES_PER_WINDOW = 120;
 const WINDOW_MS = 10_000;
 
-const CLOSE = { policy: 1008, stopping: 1012, refused: 4403 } as const;
+const CLOSE = { done: 1000, policy: 1008, stopping: 1012, refused: 4403 } as const;
 /** Codes after which coming again, as the same agent to the same grid, is of no use. */
 const FINAL = new Set<string>(['AGENT_UNKNOWN', 'NODE_REJECTED', 'AGENT_PROTOCOL_UNSUPPORTED']);
 
@@ -44,6 +44,7 @@ export interface AgentConnectionDeps {
   readonly connect: (
     request: ConnectRequest,
   ) => Promise<{ readonly node: Named; readonly generation: number }>;
+  readonly leave: (sessionId: string) => Promise<void>;
   readonly onBeat: (beat: Beat) => void;
   /** It has been believed, and is no more. */
   readonly onEnd: (sessionId: string) => void;
@@ -97,6 +98,7 @@ export class AgentConnection {
     const frame = isBinary ? undefined : parsed(data);
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
+    if ('leave' in frame) return void this.#leave();
     if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
   }
@@ -176,6 +178,18 @@ export class AgentConnection {
 
   #terminateAfter(ms: number): NodeJS.Timeout {
     return setTimeout(() => this.#socket.terminate(), ms);
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.#node) return this.#close(CLOSE.policy, 'bad_frame');
+    try {
+      await this.#deps.leave(this.sessionId);
+      this.#send({ left: {} });
+      this.#close(CLOSE.done, 'left');
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'an agent could not leave');
+      this.refuse(new AppError('DATABASE_UNAVAILABLE', 'The daemon could not note it. Try again.'));
+    }
   }
 
   /** How far the agent's clock is ahead. Undefined for what looks like a time and is none, such as a leap second. */

@@ -14,7 +14,7 @@ import { Heartbeats } from './heartbeats.js';
 
 const MAX_AGENTS = 10_000;
 
-type Store = Pick<AgentStore, 'beat' | 'stale' | 'disconnect'>;
+type Store = Pick<AgentStore, 'beat' | 'stale' | 'leave' | 'disconnect'>;
 
 export interface AgentHubDeps extends Pick<
   AgentConnectionDeps,
@@ -59,6 +59,7 @@ export class AgentHub {
         ...deps,
         log,
         source,
+        leave: (sessionId) => store.leave(sessionId),
         onBeat: (beat) => this.#heartbeats.add(beat),
         onEnd: (sessionId) => {
           this.#heartbeats.forget(sessionId);

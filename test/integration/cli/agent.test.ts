@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { joinToken } from '../../support/agents.js';
@@ -74,6 +76,50 @@ describe('the agent’s commands', () => {
 
     expect([result.status, failureOf(result.stdout).code]).toEqual([status, code]);
     expect(failureOf(after.stdout).code).toBe('AGENT_NOT_JOINED');
+  });
+
+  it('leave, which ends the agent that runs and takes the keys away', async () => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    await runCli(['agent', 'join', await joinToken(world), '--name', 'node-02'], at);
+    const agent = startCli(['agent', 'run'], at);
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    await waitFor(
+      'the node to be online',
+      async () => (await world.admin.call('nodes.get', { node: 'node-02' })).status === 'online',
+    );
+
+    const unsure = await runCli(['agent', 'leave', '--json'], at);
+    const left = await runCli(['agent', 'leave', '--yes', '--json'], at);
+    const node = await world.admin.call('nodes.get', { node: 'node-02' });
+    const after = await runCli(['agent', 'status', '--json'], at);
+
+    expect(unsure.status).toBe(2);
+    expect(JSON.parse(left.stdout)).toMatchObject({
+      agent: { node: { name: 'node-02' }, told: true },
+    });
+    expect(node).toMatchObject({ status: 'lost', statusReason: 'It left the grid.' });
+    expect(node.agent).toBeUndefined();
+    expect(failureOf(after.stdout).code).toBe('AGENT_NOT_JOINED');
+    expect(await ended).toBe(3);
+    const kept = await readdir(path.join(at.stateDir, 'agent'));
+    expect(kept.filter((name) => /identity|node|target/.test(name))).toEqual([]);
+  }, 60_000);
+
+  it('leave a grid that is gone only when they are told to', async () => {
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    {
+      await using world = await remoteWorld();
+      await runCli(['agent', 'join', await joinToken(world), '--name', 'node-02'], at);
+    }
+
+    const kept = await runCli(['agent', 'leave', '--yes', '--json'], at);
+    const forced = await runCli(['agent', 'leave', '--yes', '--force', '--json'], at);
+
+    expect([kept.status, failureOf(kept.stdout).code]).toEqual([6, 'DAEMON_UNREACHABLE']);
+    expect(JSON.parse(forced.stdout)).toMatchObject({ agent: { told: false } });
   });
 
   it('run nothing where nothing was joined', async () => {

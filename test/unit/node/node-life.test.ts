@@ -15,6 +15,7 @@ const events: readonly LifeEvent[] = [
   'ailing',
   'silent',
   'given-up',
+  'leave',
   'retire',
 ];
 const anyEvents = fc.array(fc.constantFrom(...events), { maxLength: 60 });
@@ -76,10 +77,11 @@ describe('the life of a node', () => {
     );
   });
 
-  it('is not given up before it was offline', () => {
+  it('is not given up before it was offline, unless it left', () => {
     fc.assert(
       fc.property(anyEvents, (happened) => {
-        const life = lived('joining', happened);
+        const staying = happened.filter((event) => event !== 'leave');
+        const life = lived('joining', staying);
 
         const before = life.filter((_, at) => life[at + 1] === 'lost' && life[at] !== 'lost');
 

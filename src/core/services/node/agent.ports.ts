@@ -104,6 +104,8 @@ export interface AgentStore {
   beat(beats: readonly Beat[]): Promise<readonly string[]>;
   /** Of these sessions, those that are no longer their node's: it was deleted, turned away, or connected anew. */
   stale(sessionIds: readonly string[]): Promise<readonly string[]>;
+  /** The machine of this session is its node no more: its keys open nothing, and nobody waits for it. */
+  leave(sessionId: string): Promise<void>;
   /** The connection has ended; the node is silent from when it was last heard of. */
   disconnect(sessionId: string): Promise<void>;
   /**

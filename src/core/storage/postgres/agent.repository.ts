@@ -172,6 +172,15 @@ export class AgentRepository implements AgentStore {
     return rows.map(({ id }) => id);
   }
 
+  async leave(sessionId: string): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ node_id: string }>`
+        delete from node_agents where session_id = ${sessionId} returning node_id`.execute(tx);
+      const [agent] = rows;
+      if (agent) await moveNode(tx, agent.node_id, 'leave', { reason: 'It left the grid.' });
+    });
+  }
+
   async disconnect(sessionId: string): Promise<void> {
     await sql`update node_agents set session_id = null, daemon_id = null where session_id = ${sessionId}`.execute(
       this.#db,

@@ -1,0 +1,50 @@
+import { Flags } from '@oclif/core';
+
+import { askAgent } from '../../cli/agent-process.js';
+import { nodeRefIn } from '../../cli/agent-view.js';
+import { BaseCommand } from '../../cli/base-command.js';
+import { confirm } from '../../cli/confirm.js';
+import { parseDuration } from '../../cli/duration.js';
+import { timeoutFlag, yesFlag } from '../../cli/flags.js';
+
+const TIMEOUT_MS = 60_000;
+
+export default class AgentLeave extends BaseCommand {
+  static override summary = 'Leave the grid: this machine is a node no more.';
+  static override description =
+    'Its keys are taken away here and good for nothing there; an agent that runs ends by itself. To come back it needs a new token.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --yes',
+    '<%= config.bin %> <%= command.id %> --yes --force --json',
+  ];
+  static override flags = {
+    force: Flags.boolean({
+      summary:
+        'Also when the daemon does not answer; to the grid the node is then lost after a while.',
+    }),
+    ...yesFlag,
+    ...timeoutFlag,
+  };
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(AgentLeave);
+    const { stateDir } = this.localPaths(flags);
+    await confirm({
+      message: 'Leave the grid and take the keys of this machine away?',
+      yes: flags.yes,
+      json: this.jsonEnabled(),
+    });
+    const answer = await askAgent({
+      installation: this.installation,
+      stateDir,
+      verb: 'leave',
+      args: flags.force ? ['--force'] : [],
+      timeoutMs: flags.timeout === undefined ? TIMEOUT_MS : parseDuration(flags.timeout, 'timeout'),
+    });
+    const node = nodeRefIn(answer['node']);
+    const isTold = answer['told'] === true;
+    this.log('This machine is no longer node %s.', node.name);
+    if (!isTold) this.note('The daemon could not be told: delete the node there.');
+    return { agent: { node, told: isTold } };
+  }
+}
