@@ -2,6 +2,7 @@ import type { AgentFiles, Membership, Status } from './agent-files.js';
 import type { Desired } from '../contract/agent/protocol.js';
 import type { AgentIdentity } from './identity.js';
 import type { Log } from './log.js';
+import type { Reports } from './reports.js';
 
 import type { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
@@ -21,6 +22,7 @@ export interface AgentParts {
   readonly bootId: string;
   readonly version: string;
   readonly log: Log;
+  readonly reports?: Reports;
   readonly random?: () => number;
 }
 

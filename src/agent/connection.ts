@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 
 import type { AgentIdentity } from './identity.js';
 import type { Membership } from './agent-files.js';
+import type { Reports } from './reports.js';
 
 import {
   AGENT_PATH,
@@ -42,6 +43,8 @@ export interface ConnectionParts {
   readonly onDesired: (desired: Desired) => Promise<void>;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
+  /** What is told of this machine; absent, only that it lives. */
+  readonly reports?: Reports | undefined;
 }
 
 /** Why a connection ended. `refusal`: the daemon said why; `final`: and that coming again is of no use. */
@@ -65,6 +68,7 @@ class Connection {
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
+  #stopReports: (() => void) | undefined;
   #wasWelcome = false;
   #hasLeft = false;
   #refused: Refused | undefined;
@@ -155,6 +159,14 @@ class Connection {
     clearInterval(this.#heartbeat);
     this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
     void this.#reach(welcome.desired);
+    this.#tellHardware();
+  }
+
+  #tellHardware(): void {
+    const { reports } = this.#parts;
+    this.#stopReports?.();
+    this.#stopReports = reports?.onHardware((hardware) => this.#send({ hardware }));
+    if (reports?.hardware) this.#send({ hardware: reports.hardware });
   }
 
   /** Says at once how far it has come: somebody may be waiting for it. */
@@ -169,8 +181,14 @@ class Connection {
     }
     this.#seq += 1;
     const observedGeneration = this.#parts.observedGeneration();
+    const sample = this.#parts.reports?.takeSample();
     this.#send({
-      heartbeat: { seq: this.#seq, at: new Date().toISOString(), observedGeneration },
+      heartbeat: {
+        seq: this.#seq,
+        at: new Date().toISOString(),
+        observedGeneration,
+        ...(sample && { sample }),
+      },
     });
   }
 
@@ -196,6 +214,7 @@ class Connection {
   #ended({ code }: CloseEvent): void {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
+    this.#stopReports?.();
     const refused = this.#refused;
     this.#end.resolve({
       wasWelcome: this.#wasWelcome,

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 
 import { decodeJoinToken } from '../contract/agent/join-token.js';
 import { resolveStatePaths } from '../core/config/state-paths.js';
+import { readHardware } from '../core/platform/common/hardware.js';
+import { hostSampler } from '../core/platform/common/host-sampler.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
 import { failureMessage, tellParent } from '../core/platform/common/parent.js';
 import { acquireFileLock } from '../core/storage/files/file-lock.js';
@@ -15,10 +17,12 @@ import { quoted } from '../core/utils/quoted.js';
 import { slept } from '../core/utils/slept.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
+import { hardwareByChild } from './hardware.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { join } from './join.js';
 import { leaveGrid } from './leave.js';
 import { stderrLog } from './log.js';
+import { startReports } from './reports.js';
 import { version } from '../core/utils/version.js';
 
 const LOCK_ATTEMPTS = 5;
@@ -43,6 +47,8 @@ async function main(): Promise<void> {
         return await status(files);
       case 'leave':
         return await leave(files, values.force);
+      case 'hardware':
+        return await tellHardware();
       default:
         throw new AppError('USAGE_INVALID', 'Say join, run, status or leave.');
     }
@@ -117,10 +123,24 @@ async function run(files: AgentFiles): Promise<void> {
     process.on(signal, () => stopping.abort());
   }
   try {
-    await runAgent({ ...parts, files, log: stderrLog }, stopping.signal);
+    const log = stderrLog;
+    const looking = { sampler: hostSampler(), readHardware: hardwareByChild, log };
+    const reports = startReports(looking, stopping.signal);
+    await runAgent({ ...parts, files, log, reports }, stopping.signal);
   } finally {
+    stopping.abort();
     lock.release();
   }
+}
+
+/** For the agent that runs, which reads it from the stdout of this process. */
+async function tellHardware(): Promise<void> {
+  const hardware = await readHardware();
+  await new Promise<void>((resolve) => {
+    process.stdout.write(JSON.stringify(hardware), () => resolve());
+  });
+  // A part that did not answer in time is not waited for.
+  process.exit();
 }
 
 async function leave(files: AgentFiles, force: boolean): Promise<void> {

@@ -14,6 +14,8 @@ export const routes: Readonly<
   'nodes.delete': ['DELETE', '/v1/nodes/:node', 'mutation'],
   'nodes.approve': ['POST', '/v1/nodes/:node/approve', 'mutation'],
   'nodes.reject': ['POST', '/v1/nodes/:node/reject', 'mutation'],
+  'nodes.samples': ['GET', '/v1/nodes/:node/samples', 'query'],
+  'nodes.health': ['GET', '/v1/node-health', 'query'],
   'nodeTokens.list': ['GET', '/v1/node-tokens', 'query'],
   'nodeTokens.create': ['POST', '/v1/node-tokens', 'mutation'],
   'nodeTokens.revoke': ['DELETE', '/v1/node-tokens/:nodeToken', 'mutation'],

@@ -6,6 +6,7 @@ import * as daemon from './operations/daemon.js';
 import * as event from './operations/event.js';
 import * as key from './operations/key.js';
 import * as member from './operations/member.js';
+import * as monitor from './operations/monitor.js';
 import * as node from './operations/node.js';
 import * as nodeToken from './operations/node-token.js';
 import * as operation from './operations/operation.js';
@@ -27,6 +28,8 @@ export const registry = {
   'nodes.delete': node.deleteNode,
   'nodes.approve': node.approveNode,
   'nodes.reject': node.rejectNode,
+  'nodes.samples': monitor.listSamples,
+  'nodes.health': monitor.listHealth,
   'nodeTokens.list': nodeToken.listNodeTokens,
   'nodeTokens.create': nodeToken.createNodeToken,
   'nodeTokens.revoke': nodeToken.revokeNodeToken,

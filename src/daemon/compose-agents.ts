@@ -39,6 +39,7 @@ export function composeAgents(
   const { caSha256 } = identity;
   const hub = new AgentHub({
     store,
+    machines: stores.machines,
     log,
     daemonId,
     caSha256,

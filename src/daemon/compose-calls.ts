@@ -17,6 +17,7 @@ import { createImageInspector } from '../core/platform/common/stick/image-inspec
 import { createOutputProbe } from '../core/platform/common/stick/output-probe.js';
 import { createStickWriter } from '../core/platform/common/stick/stick-writer.js';
 import { hostDrives } from '../core/platform/common/host-drives.js';
+import { MonitorService } from '../core/services/node/monitor.service.js';
 import { NodeService } from '../core/services/node/node.service.js';
 import { UsbService } from '../core/services/usb/usb.service.js';
 import { createBackup } from '../core/storage/postgres/backup/create.js';
@@ -28,10 +29,12 @@ import { createIdempotencyGate } from './idempotency.js';
 import { auditHandlers } from './operations/audit.js';
 import { daemonHandlers } from './operations/daemon.js';
 import { eventHandlers } from './operations/event.js';
+import { monitorHandlers } from './operations/monitor.js';
 import { nodeHandlers } from './operations/node.js';
 import { operationHandlers } from './operations/operation.js';
 import { usbHandlers } from './operations/usb.js';
-import { now, type Parts, type Stores } from './parts.js';
+import { now, type Parts, retentionOf, type Stores } from './parts.js';
+import { version } from '../core/utils/version.js';
 
 /** For so long at most an answer is given again, though nothing has happened. */
 const KEPT_MS = 2_000;
@@ -56,6 +59,7 @@ export function composeCalls(parts: CallParts): Dispatch {
   return createDispatch({
     handlers: {
       ...nodeHandlers(nodes),
+      ...monitorHandlers(composeMonitor(parts)),
       ...usbHandlers(usb),
       ...operationHandlers({ store: stores.operations, runner, now }),
       ...eventHandlers(hub),
@@ -103,6 +107,18 @@ function composeNodes({ stores, identity, address, runner }: CallParts, usb: Usb
     tokens: joinTokens,
     address,
     newId: randomUUID,
+    now,
+  });
+}
+
+function composeMonitor({ stores, config }: CallParts) {
+  const { nodes, samples, machines } = stores;
+  return new MonitorService({
+    nodes,
+    samples,
+    machines,
+    retention: retentionOf(config),
+    version,
     now,
   });
 }

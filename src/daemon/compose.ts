@@ -17,7 +17,7 @@ import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
 import { createLimits } from './limits/policy.js';
 import { composeObservability } from './observability/observability.js';
-import { now, openStores, type Parts, type Stores } from './parts.js';
+import { now, openStores, type Parts, retentionOf, type Stores } from './parts.js';
 import { openReplicas, type Replicas } from './replicas.js';
 import { version } from '../core/utils/version.js';
 
@@ -178,7 +178,7 @@ function composeWakeUps(deps: {
 /** What is done by the clock, and by whom. */
 function chores(
   { config, daemonId }: Parts,
-  { daemons, provisioning, events, idempotency, audit }: Stores,
+  { daemons, provisioning, machines, samples, events, idempotency, audit }: Stores,
   { sessionStore, keys }: Identity,
   agents: Agents,
 ) {
@@ -186,6 +186,8 @@ function chores(
     beat: { what: 'heartbeat', work: () => daemons.beat(daemonId) },
     sweep: [
       { what: 'looking for nodes that fell silent', work: agents.sweep },
+      { what: 'settling nodes that came and went', work: () => machines.settle() },
+      { what: 'rolling samples up', work: () => samples.rollUp() },
       {
         what: 'taking up operations of dead daemons',
         work: async () => provisioning.interruptOrphans(await daemons.alive(), now()),
@@ -200,6 +202,7 @@ function chores(
         what: 'pruning events',
         work: () => events.prune(config.get('events.maxRows'), config.get('events.maxAgeDays')),
       },
+      { what: 'pruning samples', work: () => samples.prune(retentionOf(config)) },
       { what: 'pruning idempotency keys', work: () => idempotency.prune() },
       { what: 'pruning the audit log', work: () => audit.prune(config.get('audit.maxAgeDays')) },
       { what: 'pruning sessions', work: () => sessionStore.prune(KEEP_SESSIONS_DAYS) },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../core/config/load.js';
 import type { StatePaths } from '../core/config/state-paths.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
+import type { Retention } from '../core/utils/history.js';
 import type { Tracing } from './observability/tracing.js';
 
 import { AgentRepository } from '../core/storage/postgres/agent.repository.js';
@@ -10,9 +11,11 @@ import { AuditRepository } from '../core/storage/postgres/audit.repository.js';
 import { DaemonRepository } from '../core/storage/postgres/daemon.repository.js';
 import { EventRepository } from '../core/storage/postgres/event.repository.js';
 import { IdempotencyRepository } from '../core/storage/postgres/idempotency.repository.js';
+import { MachineRepository } from '../core/storage/postgres/machine.repository.js';
 import { NodeRepository } from '../core/storage/postgres/node.repository.js';
 import { OperationRepository } from '../core/storage/postgres/operation.repository.js';
 import { ProvisioningRepository } from '../core/storage/postgres/provisioning.repository.js';
+import { SampleRepository } from '../core/storage/postgres/sample.repository.js';
 
 /** What a daemon is made of: opened by main.ts, wired by compose.ts. */
 export interface Parts {
@@ -40,6 +43,8 @@ export function openStores({ database: { db }, daemonId }: Parts) {
     provisioning: new ProvisioningRepository(db, daemonId),
     nodes: new NodeRepository(db),
     agents: new AgentRepository(db),
+    machines: new MachineRepository(db),
+    samples: new SampleRepository(db),
     operations: new OperationRepository(db),
     events: new EventRepository(db),
     idempotency: new IdempotencyRepository(db, daemonId),
@@ -49,4 +54,13 @@ export function openStores({ database: { db }, daemonId }: Parts) {
 
 export function now(): Date {
   return new Date();
+}
+
+/** How long samples of nodes are kept. */
+export function retentionOf(config: Config): Retention {
+  return {
+    raw: config.get('samples.rawHours') * 3_600,
+    minute: config.get('samples.minuteDays') * 86_400,
+    hour: config.get('samples.hourDays') * 86_400,
+  };
 }

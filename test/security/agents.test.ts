@@ -200,6 +200,150 @@ describe('a node that is believed', () => {
   });
 });
 
+const nodeNow = (world: RemoteWorld, node = 'node-02') => world.admin.call('nodes.get', { node });
+
+describe('what a node tells of its machine', () => {
+  it.each([
+    ['less than nothing', { cpuPercent: -1 }],
+    ['more than any machine has', { memoryTotalBytes: 1e300 }],
+    ['what is no number', { load1: '1' }],
+    ['what nobody asked for', { passwords: 3 }],
+  ])('ends the connection when it is %s', async (_, sample) => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+
+    client.send(heartbeat(1, { sample }));
+
+    expect(await client.closed()).toBe(1008);
+  });
+
+  it('keeps nobody else’s from being noted, and is kept as far as it can be', async () => {
+    await using world = await remoteWorld();
+    await using hostile = await joined(world, 'node-01');
+    await using honest = await joined(world, 'node-02');
+    await using bad = await peer(world);
+    await using good = await peer(world);
+    bad.send(hostile.proof(bad.nonce));
+    good.send(honest.proof(good.nonce));
+    await bad.frame('welcome');
+    await good.frame('welcome');
+
+    // Smaller than what Postgres takes for a number.
+    bad.send(
+      heartbeat(1, { sample: { cpuPercent: 5e-324, diskUsedBytes: 9, diskTotalBytes: 5.5 } }),
+    );
+    good.send(heartbeat(1, { sample: { cpuPercent: 7 } }));
+
+    const noted = await waitFor('the honest sample', async () => (await nodeNow(world)).sample);
+    expect(noted.cpuPercent).toBe(7);
+    expect((await nodeNow(world, 'node-01')).sample).toMatchObject({
+      cpuPercent: 0,
+      diskUsedBytes: 6,
+      diskTotalBytes: 6,
+    });
+  });
+
+  it('is kept once in a while, however often it is told', async () => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+
+    for (let n = 1; n <= 100; n += 1) client.send(heartbeat(n, { sample: { load1: n } }));
+    const { sample } = await waitFor('a sample', async () => {
+      const now = await nodeNow(world);
+      return now.sample ? now : undefined;
+    });
+    const { rows } = await world.database.pool.query('select load1 from node_samples');
+
+    expect(sample).toMatchObject({ load1: 1 });
+    expect(rows).toEqual([{ load1: 1 }]);
+  });
+
+  it.each([
+    ['has what a terminal obeys', { os: { name: '\u001B]0;owned\u0007' } }],
+    ['is longer than a line', { cpu: { model: 'x'.repeat(129) } }],
+    ['has more drives than fit', { disks: Array.from({ length: 33 }, () => ({ name: 'sda' })) }],
+    ['has fields of its own', { more: 1 }],
+  ])('ends the connection when its hardware %s', async (_, hardware) => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+
+    client.send({ hardware });
+
+    expect(await client.closed()).toBe(1008);
+    expect((await nodeNow(world)).hardware).toBeUndefined();
+  });
+
+  it('is no flood of events', async () => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+
+    for (let n = 1; n <= 20; n += 1) client.send({ hardware: { memoryBytes: n } });
+    await client.closed();
+    const { events } = await world.admin.call('events.list', {
+      after: '0',
+      limit: 100,
+      type: 'node.hardware-changed',
+    });
+
+    expect(events.length).toBeLessThanOrEqual(1);
+  });
+
+  it('is nothing before it has proven who it is', async () => {
+    await using world = await remoteWorld();
+    await using client = await peer(world);
+
+    client.send({ hardware: { memoryBytes: 1 } });
+
+    expect(await client.closed()).toBe(1008);
+  });
+
+  it('makes the node degraded only after several heartbeats in a row, and well again so', async () => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+    let seq = 0;
+    const beat = async (aheadMs: number) => {
+      seq += 1;
+      client.send(heartbeat(seq, { at: new Date(Date.now() + aheadMs).toISOString() }));
+      await waitFor('the answer', () =>
+        client.said.some((frame) => JSON.stringify(frame).includes(`"seq":${seq},`)),
+      );
+    };
+    const statusOf = (status: string) =>
+      waitFor(`the node to be ${status}`, async () => {
+        const now = await nodeNow(world);
+        return now.status === status ? now : undefined;
+      });
+
+    for (const aheadMs of [60_000, 60_000, 0, 60_000, 60_000]) await beat(aheadMs);
+    const before = await nodeNow(world);
+    await beat(60_000);
+    const ill = await statusOf('degraded');
+    const health = await world.admin.call('nodes.health', { node: 'node-02' });
+    for (let n = 0; n < 3; n += 1) await beat(0);
+    const well = await statusOf('online');
+
+    expect(before.status).toBe('online');
+    expect(ill.statusReason).toBe('Its clock is 30 s off or more.');
+    expect(health.nodes[0]?.findings.map(({ severity }) => severity)).toContain('critical');
+    expect(well.statusReason).toBeUndefined();
+  });
+});
+
 describe('a time that is none', () => {
   const times = [
     '2016-12-31T23:59:60Z',

@@ -3,6 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
+import type { Reports } from '../../src/agent/reports.js';
+import type { Hardware } from '../../src/core/types/models/hardware.js';
+import type { Sample } from '../../src/core/types/models/sample.js';
 import type { Replica } from './remote-world.js';
 
 import { AgentFiles } from '../../src/agent/agent-files.js';
@@ -17,6 +20,8 @@ export interface AgentOptions {
   /** As another machine; one of its own for each otherwise. */
   readonly machine?: string;
   readonly version?: string;
+  /** What it tells of its machine; nothing otherwise. */
+  readonly reports?: Reports;
 }
 
 /** A machine with a directory of its own, that runs the agent in this process. */
@@ -68,6 +73,7 @@ export async function testAgent(options: AgentOptions = {}) {
           version: options.version ?? '1.0.0',
           log: { info: write, warn: write, error: write },
           random: () => 0,
+          ...(options.reports ? { reports: options.reports } : {}),
         },
         abort.signal,
       ).then(
@@ -83,6 +89,26 @@ export async function testAgent(options: AgentOptions = {}) {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** What an agent tells of a machine that the test has made up. */
+export function madeUpReports(hardware: Hardware, sample: Sample) {
+  const listeners = new Set<(hardware: Hardware) => void>();
+  const made = {
+    sample: sample as Sample | undefined,
+    hardware,
+    takeSample: () => made.sample,
+    onHardware: (listener: (now: Hardware) => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    /** It is another machine from now on. */
+    change: (next: Hardware) => {
+      made.hardware = next;
+      for (const listener of listeners) listener(next);
+    },
+  };
+  return made;
 }
 
 /** A token as an admin makes it for a daemon that listens on this host. */

@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 
 import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
+import { Hardware } from '../schemas/hardware.js';
+import { Sample } from '../schemas/sample.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -89,12 +91,17 @@ export const HeartbeatFrame = Type.Object(
         seq: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
         at: Timestamp,
         observedGeneration: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        /** How the machine fares, when that was looked at since the last heartbeat. */
+        sample: Type.Optional(Sample),
       },
       exact,
     ),
   },
   exact,
 );
+
+/** What the machine is made of: after the welcome, and when it is another. */
+export const HardwareFrame = Type.Object({ hardware: Hardware }, exact);
 
 /** That the machine is to be a node no more. */
 export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
@@ -124,7 +131,7 @@ export const RefusedFrame = Type.Object(
   exact,
 );
 
-export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, LeaveFrame]);
+export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, HardwareFrame, LeaveFrame]);
 export type AgentFrame = Static<typeof AgentFrame>;
 export const DaemonFrame = Type.Union([
   HelloFrame,

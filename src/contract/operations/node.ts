@@ -11,7 +11,7 @@ import {
   Ref,
 } from '../schemas/common.js';
 import { Drive } from '../schemas/drive.js';
-import { Labels, Node, NodeName, NodeStatus } from '../schemas/node.js';
+import { Labels, Node, NodeDetails, NodeName, NodeStatus } from '../schemas/node.js';
 import { OperationRecord } from '../schemas/operation.js';
 
 export const listNodes = operation({
@@ -37,11 +37,11 @@ export const listNodes = operation({
 export const getNode = operation({
   id: 'nodes.get',
   kind: 'query',
-  summary: 'One node, by id or name.',
+  summary: 'One node, by id or name, with its machine and how that fares.',
   permission: 'nodes:read',
   http: ['GET', '/v1/nodes/:node'],
   input: Input({ node: Ref }),
-  output: Node,
+  output: NodeDetails,
   errors: ['NODE_NOT_FOUND'],
 });
 

@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox';
 
 import { Bytes, Named, Timestamp, Uuid } from './common.js';
+import { Hardware } from './hardware.js';
+import { SampleAt } from './sample.js';
 
 /** A DNS label (RFC 1123); that it is not shaped like a UUID is checked by the rules. */
 export const NodeName = Type.String({
@@ -87,3 +89,11 @@ export const Node = Type.Object({
   version: Type.Integer({ description: 'Rises by one with each change.' }),
 });
 export type Node = Static<typeof Node>;
+
+/** One node with what is known of its machine. */
+export const NodeDetails = Type.Object({
+  ...Node.properties,
+  hardware: Type.Optional(Hardware),
+  sample: Type.Optional(SampleAt),
+});
+export type NodeDetails = Static<typeof NodeDetails>;

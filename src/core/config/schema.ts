@@ -76,6 +76,21 @@ export const settings = {
     default: 3_600,
     summary: 'After how long offline a node is lost: nobody waits for it any longer.',
   }),
+  'samples.rawHours': setting(Type.Integer({ minimum: 1, maximum: 48 }), {
+    env: 'SYNTROPY_SAMPLES_RAW_HOURS',
+    default: 2,
+    summary: 'How many hours the samples of nodes are kept as they came, one in ten seconds.',
+  }),
+  'samples.minuteDays': setting(Type.Integer({ minimum: 1, maximum: 90 }), {
+    env: 'SYNTROPY_SAMPLES_MINUTE_DAYS',
+    default: 7,
+    summary: 'How many days their means over minutes are kept.',
+  }),
+  'samples.hourDays': setting(Type.Integer({ minimum: 1, maximum: 3_650 }), {
+    env: 'SYNTROPY_SAMPLES_HOUR_DAYS',
+    default: 400,
+    summary: 'How many days their means over hours are kept.',
+  }),
   'limits.perAddressPerMinute': setting(Type.Integer({ minimum: 1, maximum: 10_000_000 }), {
     env: 'SYNTROPY_LIMIT_PER_ADDRESS',
     default: 1_200,

@@ -5,7 +5,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Compile } from 'typebox/compile';
 
 import type { ConnectRequest } from '../../core/services/node/agent.service.js';
-import type { Beat } from '../../core/services/node/agent.ports.js';
+import type { Beat, Connected } from '../../core/services/node/agent.ports.js';
+import type { Hardware } from '../../core/types/models/hardware.js';
 import type { Named } from '../../core/types/models/member.js';
 
 import {
@@ -20,6 +21,7 @@ import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../core/utils/node-life.js';
+import { tidySample } from '../../core/utils/tidy-sample.js';
 
 const PROOF_TIMEOUT_MS = 10_000;
 const SILENCE_MS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS * 1_000;
@@ -27,6 +29,11 @@ const CLOSE_GRACE_MS = 3_000;
 /** An agent has a heartbeat and little else to say. Whoever says more is none of ours, or broken. */
 const MAX_FRAMES_PER_WINDOW = 120;
 const WINDOW_MS = 10_000;
+
+/** Hardware changes when somebody opens the machine. Each change is an event that everybody hears of. */
+const MIN_HARDWARE_MS = 10_000;
+/** More samples than this are not kept. */
+const MIN_SAMPLE_MS = 5_000;
 
 const CLOSE = { done: 1000, policy: 1008, stopping: 1012, refused: 4403 } as const;
 /** Codes after which coming again, as the same agent to the same grid, is of no use. */
@@ -41,11 +48,10 @@ export interface AgentConnectionDeps {
   readonly caSha256: string;
   readonly now: () => Date;
   /** @throws {AppError} why it is not believed. */
-  readonly connect: (
-    request: ConnectRequest,
-  ) => Promise<{ readonly node: Named; readonly generation: number }>;
+  readonly connect: (request: ConnectRequest) => Promise<Connected>;
   readonly leave: (sessionId: string) => Promise<void>;
   readonly onBeat: (beat: Beat) => void;
+  readonly onHardware: (sessionId: string, hardware: Hardware) => void;
   /** It has been believed, and is no more. */
   readonly onEnd: (sessionId: string) => void;
 }
@@ -62,6 +68,8 @@ export class AgentConnection {
   #seq = 0;
   #frames = 0;
   #windowFrom = 0;
+  #hardwareAt = -Infinity;
+  #sampleAt = -Infinity;
 
   constructor(socket: WebSocket, deps: AgentConnectionDeps) {
     this.#socket = socket;
@@ -78,6 +86,10 @@ export class AgentConnection {
   /** The node that it has proven to be. */
   get nodeId(): string | undefined {
     return this.#node?.id;
+  }
+
+  get nodeName(): string | undefined {
+    return this.#node?.name;
   }
 
   /** Says why, and closes. */
@@ -98,6 +110,7 @@ export class AgentConnection {
     const frame = isBinary ? undefined : parsed(data);
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
+    if ('hardware' in frame) return this.#describe(frame.hardware);
     if ('leave' in frame) return void this.#leave();
     if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
@@ -151,7 +164,7 @@ export class AgentConnection {
     });
   }
 
-  #beat({ seq, at, observedGeneration }: Heartbeat): void {
+  #beat({ seq, at, observedGeneration, sample }: Heartbeat): void {
     const skewMs = this.#skewOf(at);
     // A heartbeat of yesterday, sent again, says nothing of today.
     if (!this.#node || seq <= this.#seq || skewMs === undefined) {
@@ -164,8 +177,25 @@ export class AgentConnection {
       sessionId: this.sessionId,
       skewMs,
       observedGeneration,
+      ...(sample && this.#isDue() ? { sample: tidySample(sample) } : {}),
     });
     this.#send({ beaten: { seq, at: this.#at() } });
+  }
+
+  #isDue(): boolean {
+    const at = performance.now();
+    if (at - this.#sampleAt < MIN_SAMPLE_MS) return false;
+    this.#sampleAt = at;
+    return true;
+  }
+
+  #describe(hardware: Hardware): void {
+    const at = performance.now();
+    if (!this.#node || at - this.#hardwareAt < MIN_HARDWARE_MS) {
+      return this.#close(CLOSE.policy, 'bad_frame');
+    }
+    this.#hardwareAt = at;
+    this.#deps.onHardware(this.sessionId, hardware);
   }
 
   /** Also when it broke off while it was being believed. */

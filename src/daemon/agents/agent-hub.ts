@@ -3,12 +3,14 @@ import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 
 import type { AgentStore } from '../../core/services/node/agent.ports.js';
+import type { MachineStore } from '../../core/services/node/machine.ports.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
 
 import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { latestOnly } from '../../core/utils/latest-only.js';
+import { Ailments } from './ailments.js';
 import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
@@ -21,6 +23,7 @@ export interface AgentHubDeps extends Pick<
   'daemonId' | 'caSha256' | 'now' | 'connect'
 > {
   readonly store: Store;
+  readonly machines: Pick<MachineStore, 'ail' | 'describe'>;
   readonly log: Logger;
 }
 
@@ -29,6 +32,7 @@ export class AgentHub {
   readonly #deps: AgentHubDeps;
   readonly #connections = new Map<string, AgentConnection>();
   readonly #heartbeats: Heartbeats;
+  readonly #ailments: Ailments;
   readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_AGENT_FRAME_BYTES,
@@ -41,6 +45,7 @@ export class AgentHub {
 
   constructor(deps: AgentHubDeps) {
     this.#deps = deps;
+    this.#ailments = new Ailments(deps.machines, deps.log);
     this.#heartbeats = new Heartbeats(deps.store, deps.log, (id) => this.#supersede(id));
   }
 
@@ -54,15 +59,32 @@ export class AgentHub {
       throw new AppError('LIMIT_REACHED', `${MAX_AGENTS} agents are connected already.`);
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const { store, log, ...deps } = this.#deps;
+      const { store, machines, log, ...deps } = this.#deps;
       const connection = new AgentConnection(client, {
         ...deps,
         log,
         source,
         leave: (sessionId) => store.leave(sessionId),
-        onBeat: (beat) => this.#heartbeats.add(beat),
+        connect: async (proven) => {
+          const connected = await deps.connect(proven);
+          this.#ailments.begin(proven.sessionId, connected.ailments);
+          return connected;
+        },
+        onBeat: (beat) => {
+          this.#heartbeats.add(beat);
+          this.#ailments.heard(beat);
+        },
+        onHardware: (sessionId, hardware) => {
+          machines
+            .describe(sessionId, hardware)
+            // It is told again after the next welcome.
+            .catch((error: unknown) =>
+              log.warn({ err: error }, 'the hardware of a node could not be noted'),
+            );
+        },
         onEnd: (sessionId) => {
           this.#heartbeats.forget(sessionId);
+          this.#ailments.forget(sessionId);
           store
             .disconnect(sessionId)
             // It is told as silent in a moment, whether or not this was noted.

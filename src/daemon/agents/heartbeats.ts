@@ -29,7 +29,8 @@ export class Heartbeats {
   }
 
   add(beat: Beat): void {
-    this.#waiting.set(beat.sessionId, beat);
+    // A heartbeat without a sample leaves the one that waits.
+    this.#waiting.set(beat.sessionId, { ...this.#waiting.get(beat.sessionId), ...beat });
     this.#timer ??= setTimeout(() => {
       this.#flushing = this.#flush();
     }, FLUSH_MS);

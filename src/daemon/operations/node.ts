@@ -12,10 +12,7 @@ const DEFAULT_LIMIT = 100;
 /** Nodes: from the contract to the rules and back. */
 export function nodeHandlers(
   nodes: NodeService,
-): Pick<
-  Handlers,
-  'nodes.list' | 'nodes.get' | 'nodes.plan' | 'nodes.create' | 'nodes.update' | 'nodes.delete'
-> {
+): Pick<Handlers, 'nodes.list' | 'nodes.plan' | 'nodes.create' | 'nodes.update' | 'nodes.delete'> {
   return {
     'nodes.list': async ({ status, label, retired, cursor, limit = DEFAULT_LIMIT }) => {
       const page = await nodes.list({
@@ -32,7 +29,6 @@ export function nodeHandlers(
         ...(page.length > limit && last ? { nextCursor: encodeCursor(last.name) } : {}),
       };
     },
-    'nodes.get': ({ node }) => nodes.get(node),
     'nodes.plan': async (input, { subject }) => {
       const { stick, daemonUrl, ...plan } = await nodes.plan(createRequest(input), subject);
       return {

@@ -1,6 +1,8 @@
 import type { Approval, NodeToken } from '../../types/models/agent.js';
 import type { Named } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
+import type { Sample } from '../../types/models/sample.js';
+import type { Ailment } from '../../utils/node-ailments.js';
 
 export interface NodeTokenFilter {
   /** Whose nodes they make; absent, everybody's. */
@@ -74,12 +76,21 @@ export interface AgentSession {
   readonly skewMs: number;
 }
 
+/** What is known of the node of a session that begins. */
+export interface Connected {
+  readonly node: Named;
+  readonly generation: number;
+  /** What was wrong with the machine when it was last watched. */
+  readonly ailments: readonly Ailment[];
+}
+
 /** What was heard of one connection since the last time. */
 export interface Beat {
   readonly nodeId: string;
   readonly sessionId: string;
   readonly skewMs: number;
   readonly observedGeneration: number;
+  readonly sample?: Sample;
 }
 
 /** Agents as they are stored. Times are the database's own, so that daemons with other clocks agree. */
@@ -92,7 +103,7 @@ export interface AgentStore {
   redeem(redemption: Redemption): Promise<Redeemed>;
   find(nodeId: string): Promise<KnownAgent | undefined>;
   /** Begins a session in place of an earlier one, and the node lives. */
-  connect(session: AgentSession): Promise<{ readonly node: Named; readonly generation: number }>;
+  connect(session: AgentSession): Promise<Connected>;
   /** Notes that the machine is another one than before; the node waits for approval. */
   suspect(nodeId: string, machine: Uint8Array): Promise<void>;
   /** @throws {AppError} NODE_NOT_FOUND, NODE_NOT_PENDING. */

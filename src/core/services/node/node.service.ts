@@ -52,13 +52,6 @@ export class NodeService {
     return this.#deps.store.list(filter);
   }
 
-  /** @throws {AppError} NODE_NOT_FOUND. */
-  async get(ref: string): Promise<Node> {
-    const node = await this.#deps.store.find(ref);
-    if (!node) throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
-    return node;
-  }
-
   /**
    * Runs every check of `create` in the same order, with the same refusals, and touches nothing.
    * @throws {AppError} as `create`.

@@ -4,21 +4,24 @@ import type {
   AgentSession,
   AgentStore,
   Beat,
+  Connected,
   KnownAgent,
   Redeemed,
   Redemption,
 } from '../../services/node/agent.ports.js';
 import type { LifeEvent } from '../../utils/node-life.js';
 import type { Approval } from '../../types/models/agent.js';
-import type { Named } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
 
-import { HEARTBEAT_SECONDS, isFlapping, MISSED_HEARTBEATS } from '../../utils/node-life.js';
+import { knownAilments } from '../../utils/node-ailments.js';
+import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../utils/node-life.js';
 import { AppError } from '../../types/errors/app-error.js';
 import { violatedConstraint } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
+import { assess, type Assessed } from './node-assessment.js';
 import { moveNode } from './node-status.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
+import { sampleColumns, sampleRecord, toSampleRow } from './sample.rows.js';
 
 const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
 const KEPT_CONNECTS = 10;
@@ -83,24 +86,23 @@ export class AgentRepository implements AgentStore {
     );
   }
 
-  async connect(session: AgentSession): Promise<{ node: Named; generation: number }> {
+  async connect(session: AgentSession): Promise<Connected> {
     return this.#db.transaction().execute(async (tx) => {
-      const { rows } = await sql<{ connects: readonly Date[]; now: Date; generation: string }>`
+      const { rows } = await sql<Assessed & { generation: string }>`
         update node_agents set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
           boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
           connected_at = now(), last_seen_at = now(), clock_skew_ms = ${session.skewMs},
           connects = (connects || now())[greatest(1, cardinality(connects) + 2 - ${KEPT_CONNECTS}::int):]
         where node_id = ${session.nodeId} and approval = 'approved'
-        returning connects, now() as now, generation`.execute(tx);
+        returning node_id, connects, ailments, now() as now, generation`.execute(tx);
       const [agent] = rows;
       if (!agent) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
-      const isRestless = isFlapping(agent.connects, agent.now);
-      const row = await moveNode(tx, session.nodeId, isRestless ? 'ailing' : 'healthy', {
-        reason: isRestless
-          ? `It comes and goes: it connected ${agent.connects.length} times lately.`
-          : null,
-      });
-      return { node: { id: row.id, name: row.name }, generation: Number(agent.generation) };
+      const row = await assess(tx, agent);
+      return {
+        node: { id: row.id, name: row.name },
+        generation: Number(agent.generation),
+        ailments: knownAilments(agent.ailments),
+      };
     });
   }
 
@@ -148,14 +150,18 @@ export class AgentRepository implements AgentStore {
     if (beats.length === 0) return [];
     const { rows } = await sql<{ session_id: string }>`
       with heard as (
-        select * from unnest(${beats.map(({ nodeId }) => nodeId)}::uuid[], ${beats.map(({ sessionId }) => sessionId)}::uuid[],
-          ${beats.map(({ skewMs }) => skewMs)}::bigint[], ${beats.map(({ observedGeneration }) => observedGeneration)}::bigint[])
-          as h(node_id, session_id, skew, observed)
+        select * from jsonb_to_recordset(${JSON.stringify(beats.map(beatRow))}::jsonb)
+          as h(node_id uuid, session_id uuid, skew bigint, observed bigint, sample jsonb)
       ), noted as (
         update node_agents a set last_seen_at = now(), clock_skew_ms = h.skew,
           observed_generation = least(a.generation, greatest(a.observed_generation, h.observed))
         from heard h where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
-        returning a.session_id
+        returning a.node_id, a.session_id, h.sample
+      ), kept as (
+        insert into node_samples (node_id, at, ${sampleColumns})
+        select n.node_id, now(), ${sampleColumns} from noted n, jsonb_to_record(n.sample) as s(${sampleRecord})
+        where n.sample is not null
+        on conflict do nothing
       )
       select h.session_id from heard h where h.session_id not in (select session_id from noted)`.execute(
       this.#db,
@@ -224,6 +230,16 @@ export class AgentRepository implements AgentStore {
   }
 }
 
+function beatRow({ nodeId, sessionId, skewMs, observedGeneration, sample }: Beat) {
+  return {
+    node_id: nodeId,
+    session_id: sessionId,
+    skew: skewMs,
+    observed: observedGeneration,
+    ...(sample && { sample: toSampleRow(sample) }),
+  };
+}
+
 function selectAgent(db: Kysely<unknown>, which: ReturnType<typeof sql>) {
   return sql<AgentRow>`
     select a.node_id, n.name as node_name, a.identity_key, a.machine, a.approval, a.join_token_id,
@@ -254,7 +270,7 @@ async function redeemIn(tx: Transaction<unknown>, redemption: Redemption): Promi
     values (${nodeId}, ${Buffer.from(redemption.identityKey)}, ${Buffer.from(redemption.wireguardKey)},
             ${Buffer.from(redemption.machine)}, ${approval}, ${token.id}, now(), ${redemption.agentVersion})
     on conflict (node_id) do update set identity_key = excluded.identity_key, wireguard_key = excluded.wireguard_key,
-      machine = excluded.machine, pending_machine = null, approval = excluded.approval, join_token_id = excluded.join_token_id,
+      machine = excluded.machine, pending_machine = null, ailments = '{}', approval = excluded.approval, join_token_id = excluded.join_token_id,
       joined_at = excluded.joined_at, agent_version = excluded.agent_version, session_id = null, daemon_id = null,
       boot_id = null, connects = '{}', generation = node_agents.generation + 1`.execute(tx);
   await sql`update join_tokens set uses_left = uses_left - 1, last_used_at = now() where id = ${token.id}`.execute(

@@ -3,8 +3,10 @@ import { sql } from 'kysely';
 import type { Approval, NodeAgent } from '../../types/models/agent.js';
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 
-/** What is selected or returned of `nodes`: every column, the name of the owner, and its agent. */
-export const nodeColumns = sql.raw(`*,
+/** What is selected or returned of `nodes`, with the name of the owner, and its agent. Not its hardware, which only the question for one node needs. */
+export const nodeColumns =
+  sql.raw(`id, name, owner_id, status, failure_reason, status_since, description, labels, former_name,
+  provisioning, created_at, updated_at, version,
   (select m.name from members m where m.id = nodes.owner_id) as owner_name,
   (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'bootId', a.boot_id,
      'source', a.source, 'connectedAt', case when a.session_id is not null then a.connected_at end, 'lastSeenAt', a.last_seen_at,
