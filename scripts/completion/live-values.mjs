@@ -4,6 +4,7 @@
  */
 export const liveValues = [
   { command: 'node status', kind: 'nodes' },
+  { command: 'node health', kind: 'nodes' },
   { command: 'node wait', kind: 'nodes' },
   { command: 'node update', kind: 'nodes' },
   { command: 'node delete', kind: 'nodes' },

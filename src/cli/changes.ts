@@ -1,6 +1,8 @@
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationInput } from '../contract/registry.js';
+
 import { errorCode } from '../core/types/errors/error-code.js';
+import { slept as sleptFor } from '../core/utils/slept.js';
 
 type Filter = Pick<OperationInput<'events.follow'>, 'type' | 'object'>;
 
@@ -29,6 +31,27 @@ export async function* changes(
       // Too far behind: what happened in between is in the state that is read next.
       if (!isExpired(error)) throw error;
     }
+  }
+}
+
+/** The same, and again whenever nothing has happened for so long. */
+export async function* changesAndEvery(
+  client: SyntropyClient,
+  filter: Filter,
+  ms: number,
+  signal: AbortSignal,
+): AsyncGenerator<void> {
+  const following = changes(client, filter, signal);
+  let next = following.next();
+  while (!signal.aborted) {
+    const waited = new AbortController();
+    const slept = await Promise.race([next.then(() => false), sleptFor(ms, waited.signal)]);
+    waited.abort();
+    if (!slept) {
+      if ((await next).done) return;
+      next = following.next();
+    }
+    yield;
   }
 }
 

@@ -1,7 +1,8 @@
-import type { Node } from '../contract/schemas/node.js';
+import type { Node, NodeDetails } from '../contract/schemas/node.js';
 import type { Column } from './table.js';
 
 import { formatAge, formatBytes, formatLabels, formatRate } from './format.js';
+import { hardwareFields, sampleFields } from './machine-view.js';
 import { fields } from './table.js';
 
 const TOLD_SKEW_MS = 5_000;
@@ -30,7 +31,7 @@ export const defaultNodeColumns = [
 ] as const;
 
 /** All that is known of one node, a line each. */
-export function describeNode(node: Node): string {
+export function describeNode(node: NodeDetails): string {
   const stick = node.provisioning;
   return fields([
     ['Node', node.name],
@@ -43,6 +44,8 @@ export function describeNode(node: Node): string {
     ['Agent', node.agent && agentState(node.agent)],
     ['Seen', node.agent && seen(node)],
     ['Clock', node.agent && clockState(node.agent)],
+    ...sampleFields(node),
+    ...hardwareFields(node),
     ['Image', stick?.image],
     ['Written to', stick && [stick.target, stick.model, stick.serial].filter(Boolean).join(', ')],
     ['Stick', stick && stickState(stick)],

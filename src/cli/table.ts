@@ -55,11 +55,14 @@ function colours(): boolean {
   return !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }
 
-/** `name: value` lines with the values under each other; what is absent is left out. */
+/** `name: value` lines with the values under each other; what is absent is left out, and what has no name goes on with the one before. */
 export function fields(entries: readonly (readonly [string, string | undefined])[]): string {
   const present = entries.filter(([, value]) => value !== undefined && value !== '');
   const width = present.reduce((widest, [name]) => Math.max(widest, name.length), 0);
   return present
-    .map(([name, value]) => `${`${name}:`.padEnd(width + 2)}${cleanLine(value ?? '')}`)
+    .map(
+      ([name, value]) =>
+        `${(name === '' ? '' : `${name}:`).padEnd(width + 2)}${cleanLine(value ?? '')}`,
+    )
     .join('\n');
 }

@@ -45,6 +45,38 @@ const node = nodeNamed('node-01', {
   },
 });
 
+/** All that a machine can tell of itself. */
+const hardware = {
+  os: { name: 'Debian GNU/Linux', version: '13', kernel: '6.12.1', arch: 'x64' },
+  cpu: { model: 'Ryzen 5', cores: 6, threads: 12 },
+  memoryBytes: 34_359_738_368,
+  system: { manufacturer: 'Acme', model: 'One' },
+  firmware: { kind: 'uefi' as const, vendor: 'AMI', version: '1.2' },
+  virtualisation: 'KVM',
+  disks: [{ name: 'nvme0n1', model: 'SSD 1', kind: 'NVMe', sizeBytes: 1e12 }],
+  networks: [
+    { name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.7'], speedMbps: 1_000 },
+  ],
+  gpus: [{ vendor: 'AMD', model: 'RX 6600', memoryBytes: 8e9 }],
+};
+const sample = {
+  at: AT,
+  cpuPercent: 12.5,
+  load1: 0.75,
+  load5: 0.5,
+  load15: 0.25,
+  memoryUsedBytes: 8e9,
+  memoryTotalBytes: 32e9,
+  swapUsedBytes: 0,
+  swapTotalBytes: 2e9,
+  diskUsedBytes: 9e11,
+  diskTotalBytes: 1e12,
+  networkRxBytesPerSecond: 2e6,
+  networkTxBytesPerSecond: 1e6,
+  temperatureCelsius: 48,
+  uptimeSeconds: 90_061,
+};
+
 const ANA = { id: '018f6e2a-0000-7000-8000-0000000000bb', name: 'ana' };
 const TOKEN = '018f6e2a-0000-7000-8000-0000000000cc';
 const HASH = 'ab'.repeat(32);
@@ -141,7 +173,30 @@ function answers(): Answers {
     ...write.answers,
     ...identityAnswers,
     'nodes.list': () => ({ nodes: [node] }),
-    'nodes.get': () => node,
+    'nodes.get': () => ({ ...node, hardware, sample }),
+    'nodes.health': () => ({
+      nodes: [
+        {
+          id: node.id,
+          name: node.name,
+          status: 'online',
+          lastSeenAt: AT,
+          findings: [
+            {
+              code: 'disk-filling',
+              severity: 'warning',
+              message: 'Its disk is 90 % full.',
+              hint: 'Free some space.',
+            },
+          ],
+        },
+      ],
+    }),
+    'nodes.samples': () => ({
+      node: { id: node.id, name: node.name },
+      resolutionSeconds: 300,
+      points: [sample],
+    }),
     'nodes.update': () => node,
     'nodes.delete': () => ({ node, outcome: 'removed' }),
     'nodes.approve': () => node,
@@ -193,6 +248,9 @@ describe('the --json document of', () => {
   it.each([
     'node list',
     'node status node-01',
+    'node status node-01 --history 24h',
+    'node health',
+    'node health node-01',
     'node wait node-01 --for provisioned',
     'node update node-01 --label site=attic',
     'node delete node-01 --yes',
