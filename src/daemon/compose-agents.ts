@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
+import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
 import { AgentService } from '../core/services/node/agent.service.js';
@@ -23,6 +24,7 @@ export function composeAgents(
   stores: Stores,
   identity: Identity,
   address: () => DaemonAddress,
+  sink: SampleSink | undefined,
 ) {
   const store = stores.agents;
   const tokenStore = new NodeTokenRepository(database.db);
@@ -40,6 +42,7 @@ export function composeAgents(
   const hub = new AgentHub({
     store,
     machines: stores.machines,
+    sink,
     log,
     daemonId,
     caSha256,

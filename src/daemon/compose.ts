@@ -12,6 +12,7 @@ import { composeAgents } from './compose-agents.js';
 import { composeCalls } from './compose-calls.js';
 import { composeIdentity, gridId } from './compose-identity.js';
 import { composeTransports } from './compose-transports.js';
+import { type ComposedSink, composeSink } from './compose-sink.js';
 import { EventHub } from './events/event-hub.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
@@ -42,7 +43,10 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const interrupted = await takeUp(parts, stores, startedAt);
   const replicas = await composeReplicas(parts);
   const { pool } = database;
-  const observed = composeObservability({ ...parts, pool, parts: redisPart(replicas) });
+  const sink = composeSink(config, log);
+  const optional = { ...redisPart(replicas), ...influxPart(sink) };
+  const observed = composeObservability({ ...parts, pool, parts: optional });
+  sink?.writer.countWith(observed.influx);
   const limits = observed.limits(createLimits(replicas.limiter, config));
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
@@ -51,7 +55,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
   const publicUrl = () => config.get('publicUrl') ?? reachable.api?.url;
   const address = () => ({ publicUrl: publicUrl(), caSha256 });
-  const agents = composeAgents(parts, stores, identity, address);
+  const agents = composeAgents(parts, stores, identity, address, sink?.samples);
   const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
 
   const facts = (): DaemonFacts => ({
@@ -83,6 +87,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     followers: () => hub.followers,
     webSockets: transports.connections,
     agents: () => agents.hub.connected,
+    influxLines: () => sink?.writer.waiting ?? 0,
   });
   reachable = { api: transports.api, opsUrl: ops.url };
   const leadership = seekLeadership(database.connection);
@@ -97,6 +102,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       const chored = housekeeping.stop();
       log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
       await endConnections({ transports, agents, hub });
+      await sink?.writer.close();
       await chored;
       await leadership.close();
       await listener.close();
@@ -147,6 +153,12 @@ async function composeReplicas(parts: Parts): Promise<Replicas> {
 function redisPart(replicas: Replicas): Readonly<Record<string, () => 'ok' | 'degraded'>> {
   if (replicas.state() === 'local') return {};
   return { redis: () => (replicas.state() === 'ok' ? 'ok' : 'degraded') };
+}
+
+function influxPart(
+  sink: ComposedSink | undefined,
+): Readonly<Record<string, () => 'ok' | 'degraded'>> {
+  return sink ? { influx: () => sink.writer.state } : {};
 }
 
 /** Hears of what happens here and on other daemons, and forgets what it thereby no longer knows. */

@@ -33,6 +33,7 @@ const probes = {
     hasProgram('gnome-keyring-daemon') && hasProgram('dbus-run-session')
       ? undefined
       : 'needs gnome-keyring and dbus-daemon',
+  influx: () => (hasProgram('influxd') ? undefined : 'needs influxdb'),
   prometheus: () => (hasProgram('prometheus') ? undefined : 'needs prometheus'),
 } as const;
 

@@ -91,6 +91,46 @@ export const settings = {
     default: 400,
     summary: 'How many days their means over hours are kept.',
   }),
+  'influx.url': setting(Type.String({ minLength: 1, maxLength: 2048, pattern: '^https?://' }), {
+    env: 'SYNTROPY_INFLUX_URL',
+    default: undefined,
+    summary: 'InfluxDB that samples of nodes are written to as well. Unset: none.',
+  }),
+  'influx.database': setting(Type.String({ minLength: 1, maxLength: 255 }), {
+    env: 'SYNTROPY_INFLUX_DATABASE',
+    default: undefined,
+    summary: 'Database of InfluxDB 1, which has to be there.',
+  }),
+  'influx.username': setting(Type.String({ minLength: 1, maxLength: 255, pattern: '^[^:]*$' }), {
+    env: 'SYNTROPY_INFLUX_USERNAME',
+    default: undefined,
+    summary: 'User of InfluxDB 1 that may write to it.',
+  }),
+  'influx.password': setting(Type.String({ minLength: 1, maxLength: 1024 }), {
+    env: 'SYNTROPY_INFLUX_PASSWORD',
+    default: undefined,
+    secret: true,
+    summary: 'Password of that user.',
+  }),
+  'influx.bucket': setting(Type.String({ minLength: 1, maxLength: 255 }), {
+    env: 'SYNTROPY_INFLUX_BUCKET',
+    default: undefined,
+    summary: 'Bucket of InfluxDB 2, in the place of a database.',
+  }),
+  'influx.org': setting(Type.String({ minLength: 1, maxLength: 255 }), {
+    env: 'SYNTROPY_INFLUX_ORG',
+    default: undefined,
+    summary: 'Organisation of InfluxDB 2 that the bucket belongs to.',
+  }),
+  'influx.token': setting(
+    Type.String({ minLength: 1, maxLength: 1024, pattern: '^[\\x21-\\x7e]+$' }),
+    {
+      env: 'SYNTROPY_INFLUX_TOKEN',
+      default: undefined,
+      secret: true,
+      summary: 'Token of InfluxDB 2 that may write to the bucket.',
+    },
+  ),
   'limits.perAddressPerMinute': setting(Type.Integer({ minimum: 1, maximum: 10_000_000 }), {
     env: 'SYNTROPY_LIMIT_PER_ADDRESS',
     default: 1_200,

@@ -2,8 +2,9 @@ import type { Logger } from 'pino';
 
 import { WebSocketServer } from 'ws';
 
-import type { AgentStore } from '../../core/services/node/agent.ports.js';
+import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
 import type { MachineStore } from '../../core/services/node/machine.ports.js';
+import type { SampleSink } from '../../core/services/node/sample.ports.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
 
@@ -24,6 +25,8 @@ export interface AgentHubDeps extends Pick<
 > {
   readonly store: Store;
   readonly machines: Pick<MachineStore, 'ail' | 'describe'>;
+  /** Where samples go beside the database. */
+  readonly sink?: SampleSink | undefined;
   readonly log: Logger;
 }
 
@@ -46,7 +49,10 @@ export class AgentHub {
   constructor(deps: AgentHubDeps) {
     this.#deps = deps;
     this.#ailments = new Ailments(deps.machines, deps.log);
-    this.#heartbeats = new Heartbeats(deps.store, deps.log, (id) => this.#supersede(id));
+    this.#heartbeats = new Heartbeats(deps.store, deps.log, {
+      onSuperseded: (id) => this.#supersede(id),
+      onNoted: (beats) => this.#passOn(beats),
+    });
   }
 
   get connected(): number {
@@ -59,7 +65,7 @@ export class AgentHub {
       throw new AppError('LIMIT_REACHED', `${MAX_AGENTS} agents are connected already.`);
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const { store, machines, log, ...deps } = this.#deps;
+      const { store, machines, sink: _, log, ...deps } = this.#deps;
       const connection = new AgentConnection(client, {
         ...deps,
         log,
@@ -121,6 +127,16 @@ export class AgentHub {
       // The next heartbeat of each finds it out as well.
       this.#deps.log.warn({ err: error }, 'agents could not be looked up');
     }
+  }
+
+  #passOn(beats: readonly Beat[]): void {
+    const { sink, now } = this.#deps;
+    if (!sink) return;
+    const samples = beats.flatMap(({ nodeId: id, sessionId, sample }) => {
+      const name = this.#connections.get(sessionId)?.nodeName ?? '';
+      return sample ? [{ node: { id, name }, sample }] : [];
+    });
+    sink.add(samples, now());
   }
 
   #supersede(sessionId: string): void {

@@ -13,19 +13,27 @@ export class Heartbeats {
   readonly #store: Pick<AgentStore, 'beat'>;
   readonly #log: Logger;
   readonly #onSuperseded: (sessionId: string) => void;
+  readonly #onNoted: (beats: readonly Beat[]) => void;
   readonly #waiting = new Map<string, Beat>();
   #timer: NodeJS.Timeout | undefined;
   #flushing = Promise.resolve();
 
-  /** @param onSuperseded - told of sessions that are no longer their node's. */
+  /**
+   * @param told.onSuperseded - of sessions that are no longer their node's.
+   * @param told.onNoted - of what was believed and lies in the database.
+   */
   constructor(
     store: Pick<AgentStore, 'beat'>,
     log: Logger,
-    onSuperseded: (sessionId: string) => void,
+    told: {
+      readonly onSuperseded: (sessionId: string) => void;
+      readonly onNoted: (beats: readonly Beat[]) => void;
+    },
   ) {
     this.#store = store;
     this.#log = log;
-    this.#onSuperseded = onSuperseded;
+    this.#onSuperseded = told.onSuperseded;
+    this.#onNoted = told.onNoted;
   }
 
   add(beat: Beat): void {
@@ -53,7 +61,9 @@ export class Heartbeats {
     const beats = [...this.#waiting.values()];
     this.#waiting.clear();
     try {
-      for (const id of await this.#store.beat(beats)) this.#onSuperseded(id);
+      const superseded = new Set(await this.#store.beat(beats));
+      this.#onNoted(beats.filter(({ sessionId }) => !superseded.has(sessionId)));
+      for (const id of superseded) this.#onSuperseded(id);
     } catch (error) {
       this.#log.warn({ err: error }, 'heartbeats could not be noted');
       for (const beat of beats) {

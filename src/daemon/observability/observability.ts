@@ -7,19 +7,14 @@ import type { Tracing } from './tracing.js';
 
 import { HealthRepository } from '../../core/storage/postgres/health.repository.js';
 import { version } from '../../core/utils/version.js';
-import { boundedAnswer } from './bounded-answer.js';
 import { observeDispatch } from './call-metrics.js';
 import { watchEventLoop } from './event-loop.js';
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.js';
 import { observeLimits } from './limit-metrics.js';
-import { createMetrics, type Metrics } from './metrics.js';
+import { type Counter, createMetrics, type Metrics } from './metrics.js';
 import { listenForOps, type OpsListener } from './ops-listener.js';
+import { gaugeNodes } from './node-metrics.js';
 import { createReadiness, DATABASE_TIMEOUT_MS } from './readiness.js';
-
-/** Series of `node_status`, so that a grid of any size can be scraped. */
-const MAX_NODES = 10_000;
-/** Several Prometheus servers may scrape; the nodes are read once. */
-const KEEP_NODES_MS = 5_000;
 
 /** What only the daemon that is composed can count. */
 export interface Counts {
@@ -27,12 +22,16 @@ export interface Counts {
   readonly followers: () => number;
   readonly webSockets: () => number;
   readonly agents: () => number;
+  /** Lines that wait for InfluxDB. */
+  readonly influxLines: () => number;
 }
 
 export interface Observability {
   readonly http: HttpMetrics;
   readonly dispatch: (dispatch: Dispatch) => Dispatch;
   readonly limits: (limits: Limits) => Limits;
+  /** What became of lines for InfluxDB. */
+  readonly influx: { readonly written: Counter; readonly dropped: Counter };
   /** Opens the listener for probes and metrics. Until then nothing can be seen of this daemon. */
   listen(counts: Counts): Promise<OpsListener>;
   /** The daemon begins to stop: not ready from now on. */
@@ -61,6 +60,7 @@ export function composeObservability(deps: {
     http,
     dispatch: (dispatch) => observeDispatch(dispatch, metrics, tracing),
     limits: (limits) => observeLimits(limits, metrics),
+    influx: countInflux(metrics),
     async listen(counts) {
       gaugeDaemon(metrics, pool, deps.parts, counts);
       gaugeNodes(metrics, health);
@@ -111,6 +111,10 @@ function gaugeDaemon(
     counts.agents,
   );
   metrics.gauge(
+    { name: 'syntropy_influx_lines_waiting', help: 'Lines that wait to be taken by InfluxDB.' },
+    counts.influxLines,
+  );
+  metrics.gauge(
     {
       name: 'syntropy_database_connections',
       help: 'Connections of the pool, and callers who wait for one.',
@@ -136,33 +140,13 @@ function gaugeDaemon(
   );
 }
 
-/** One series for each node, with the status it has; a node that is deleted has none. Every replica tells of all nodes. */
-function gaugeNodes(metrics: Metrics, health: HealthRepository): void {
-  const read = boundedAnswer(
-    async () => {
-      const found = await health.nodeStatuses(MAX_NODES + 1);
-      return { shown: found.slice(0, MAX_NODES), isComplete: found.length <= MAX_NODES };
-    },
-    { timeoutMs: DATABASE_TIMEOUT_MS, keepMs: KEEP_NODES_MS },
-  );
-  metrics.gauge(
-    {
-      name: 'node_status',
-      help: '1 for the status that a node has.',
-      labels: ['node_id', 'status'],
-    },
-    async () => {
-      const { shown } = await read();
-      return shown.map(({ id, status }) => ({ labels: { node_id: id, status }, value: 1 }));
-    },
-  );
-  metrics.gauge(
-    {
-      name: 'syntropy_node_status_complete',
-      help: `0 when there are more nodes than the ${MAX_NODES} that node_status tells of.`,
-    },
-    async () => [{ labels: {}, value: (await read()).isComplete ? 1 : 0 }],
-  );
+function countInflux(metrics: Metrics): Observability['influx'] {
+  const lines = metrics.counter({
+    name: 'syntropy_influx_lines_total',
+    help: 'Lines for InfluxDB, by what became of them.',
+    labels: ['outcome'],
+  });
+  return { written: lines('written'), dropped: lines('dropped') };
 }
 
 function names(text: string): readonly string[] {

@@ -329,12 +329,27 @@ describe('WebSocket connections', () => {
 
 const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
 
+/** A node that has told all that a node can tell. */
+async function addTellingNode(world: DaemonWorld): Promise<void> {
+  const id = await addNode(world, 'one', 'online');
+  const { pool } = world.database;
+  await pool.query(
+    `insert into node_agents (node_id, identity_key, wireguard_key, machine, approval, joined_at, last_seen_at)
+     values ($1, sha256('a'), sha256('b'), sha256('c'), 'approved', now(), now())`,
+    [id],
+  );
+  await pool.query(
+    'insert into node_samples values ($1, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)',
+    [id],
+  );
+}
+
 // Goal: the page that people write their alerts from says what there is.
 describe('docs/MONITORING.md', () => {
   it('lists every metric of ours, with its type and labels', async () => {
     await using world = await daemonWorld();
     const opsUrl = await opsUrlOf(world);
-    await addNode(world, 'one', 'online');
+    await addTellingNode(world);
     await expect(world.client.call('nodes.get', { node: 'none' })).rejects.toMatchObject({
       code: 'NODE_NOT_FOUND',
     });

@@ -1,4 +1,5 @@
-import type { SampleAt } from '../../types/models/sample.js';
+import type { Named } from '../../types/models/member.js';
+import type { Sample, SampleAt } from '../../types/models/sample.js';
 import type { HistoryPlan, Retention } from '../../utils/history.js';
 
 /** Samples of machines as they are stored: as they came, and as means over minutes and hours. */
@@ -14,4 +15,15 @@ export interface SampleStore {
   rollUp(): Promise<void>;
   /** Forgets what is kept no longer. */
   prune(retention: Retention): Promise<void>;
+}
+
+/** A sample that was believed, and the node that it is of. */
+export interface NotedSample {
+  readonly node: Named;
+  readonly sample: Sample;
+}
+
+/** Takes samples that go elsewhere as well. Never waits and never fails: what it cannot pass on is lost. */
+export interface SampleSink {
+  add(samples: readonly NotedSample[], at: Date): void;
 }

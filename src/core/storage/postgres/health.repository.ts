@@ -1,6 +1,21 @@
 import type { Pool } from 'pg';
 
 import type { NodeStatus } from '../../types/models/node.js';
+import type { Sample } from '../../types/models/sample.js';
+
+import {
+  LATEST_WITHIN_SECONDS,
+  sampleColumnNames,
+  type SampleRow,
+  toSample,
+} from './sample.rows.js';
+
+/** How long ago a node was heard of, and how it fared if that was just now. */
+export interface NodeVitals {
+  readonly id: string;
+  readonly ageSeconds: number;
+  readonly sample?: Sample;
+}
 
 /** What probes and metrics read. Every question has a limit of its own: who asks for health has no time to wait for it. */
 export class HealthRepository {
@@ -27,6 +42,29 @@ export class HealthRepository {
       [limit],
     );
     return rows;
+  }
+
+  /**
+   * When nodes were last heard of, and how those fare that have told of it lately, up to a limit. By the database's clock, as what is
+   * stored.
+   */
+  async nodeSamples(limit: number): Promise<readonly NodeVitals[]> {
+    const { rows } = await this.#ask<Partial<SampleRow> & { node_id: string; age: number }>(
+      `select a.id as node_id, a.age, s.* from (
+         select n.id, extract(epoch from now() - g.last_seen_at)::float8 as age
+         from nodes n join node_agents g on g.node_id = n.id
+         where n.status <> 'retired' and g.last_seen_at is not null order by n.id limit $1) a
+       left join lateral (
+         select at, ${sampleColumnNames} from node_samples
+         where node_id = a.id and at > now() - interval '${LATEST_WITHIN_SECONDS} seconds'
+         order by at desc limit 1) s on true`,
+      [limit],
+    );
+    return rows.map(({ node_id, age, at, ...row }) => ({
+      id: node_id,
+      ageSeconds: Math.max(0, age),
+      ...(at ? { sample: toSample({ at, ...row }) } : {}),
+    }));
   }
 
   #ask<Row extends object>(text: string, values: readonly unknown[] = []) {

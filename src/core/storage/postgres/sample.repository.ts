@@ -4,10 +4,14 @@ import type { SampleStore } from '../../services/node/sample.ports.js';
 import type { SampleAt } from '../../types/models/sample.js';
 import type { HistoryPlan, Retention } from '../../utils/history.js';
 
-import { meanColumns, sampleColumns, type SampleRow, toSample } from './sample.rows.js';
+import {
+  LATEST_WITHIN_SECONDS,
+  meanColumns,
+  sampleColumns,
+  type SampleRow,
+  toSample,
+} from './sample.rows.js';
 
-/** What is older says nothing of now. */
-const LATEST_WITHIN_SECONDS = 120;
 /** Rolled up in one transaction, so that a daemon that was away for days catches up in pieces. */
 const PIECE = { minute: '30 minutes', hour: '1 day' } as const;
 const MAX_PIECES = 48;

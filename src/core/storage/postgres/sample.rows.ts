@@ -20,10 +20,14 @@ const columns = {
   uptimeSeconds: ['uptime', 'bigint'],
 } as const satisfies Readonly<Record<keyof Sample, readonly [string, string]>>;
 
-const names = Object.values(columns).map(([name]) => name);
+/** What is older says nothing of now. */
+export const LATEST_WITHIN_SECONDS = 120;
 
 /** Every value of a sample, as a list of columns. */
-export const sampleColumns = sql.raw(names.join(', '));
+export const sampleColumnNames = Object.values(columns)
+  .map(([name]) => name)
+  .join(', ');
+export const sampleColumns = sql.raw(sampleColumnNames);
 
 /** The same with their types, as a record of JSON is read. */
 export const sampleRecord = sql.raw(
@@ -51,10 +55,10 @@ export function toSampleRow(sample: Sample): Readonly<Record<string, number | un
   );
 }
 
-export function toSample(row: SampleRow): SampleAt {
+export function toSample(row: Partial<SampleRow> & Pick<SampleRow, 'at'>): SampleAt {
   const values = Object.entries(columns).flatMap(([key, [name]]) => {
     const value = row[name];
-    return value === null ? [] : [[key, Number(value)]];
+    return value === null || value === undefined ? [] : [[key, Number(value)]];
   });
   return { at: row.at, ...Object.fromEntries(values) };
 }
