@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 
 import type { AgentIdentity } from './identity.js';
 import type { Membership } from './agent-files.js';
+import type { Obedience } from './obedience.js';
 
 import {
   AGENT_PATH,
@@ -16,6 +17,7 @@ import {
 } from '../contract/agent/protocol.js';
 import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
@@ -35,11 +37,9 @@ export interface ConnectionParts {
   readonly version: string;
   /** To say good-bye for good, and nothing else. */
   readonly leaves?: boolean;
-  /** How far this node has come in what it is to be. */
-  readonly observedGeneration: () => number;
+  /** Does what is wanted; absent for one that only says good-bye. */
+  readonly obedience?: Pick<Obedience, 'generation' | 'obey' | 'restart'>;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
-  /** Resolves when it lies on this machine's disk. */
-  readonly onDesired: (desired: Desired) => Promise<void>;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
 }
@@ -64,6 +64,9 @@ class Connection {
   readonly #socket: WebSocket;
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
+  readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
+  /** The last order, for as long as it is not reached. */
+  #unreached: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #wasWelcome = false;
   #hasLeft = false;
@@ -110,7 +113,7 @@ class Connection {
       return this.#break(new AppError('API_VERSION_MISMATCH', 'The daemon speaks otherwise.'));
     if ('hello' in frame) this.#prove(frame.hello);
     else if ('welcome' in frame) this.#welcomed(frame.welcome);
-    else if ('desired' in frame) void this.#reach(frame.desired);
+    else if ('desired' in frame) this.#orders.offer(frame.desired);
     else if ('beaten' in frame) this.#beaten(frame.beaten);
     else if ('left' in frame) this.#hasLeft = true;
     else this.#refused = frame.refused;
@@ -153,14 +156,26 @@ class Connection {
     this.#parts.onWelcome(welcome.node);
     if (this.#parts.leaves) return this.#send({ leave: {} });
     clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
-    void this.#reach(welcome.desired);
+    this.#heartbeat = setInterval(() => {
+      this.#beat();
+      // A disk that was full may have room by now.
+      if (this.#unreached) this.#orders.offer(this.#unreached);
+    }, welcome.heartbeatSeconds * 1_000);
+    this.#orders.offer(welcome.desired);
   }
 
   /** Says at once how far it has come: somebody may be waiting for it. */
-  async #reach(desired: Desired): Promise<void> {
-    await this.#parts.onDesired(desired);
+  async #obey(desired: Desired): Promise<void> {
+    const { obedience } = this.#parts;
+    if (!obedience) return;
+    const { report, then } = await obedience.obey(desired);
+    this.#unreached = obedience.generation < desired.generation ? desired : undefined;
+    if (then === 'leave') return this.#send({ leave: {} });
+    this.#send({ report });
     this.#beat();
+    if (then === undefined) return;
+    const failed = await obedience.restart(then === 'restart-forced');
+    if (failed) this.#send({ report: failed });
   }
 
   #beat(): void {
@@ -168,7 +183,7 @@ class Connection {
       return this.#break(new AppError('TIMED_OUT', 'The daemon has fallen silent.'));
     }
     this.#seq += 1;
-    const observedGeneration = this.#parts.observedGeneration();
+    const observedGeneration = this.#parts.obedience?.generation ?? 0;
     this.#send({
       heartbeat: { seq: this.#seq, at: new Date().toISOString(), observedGeneration },
     });

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { decodeJoinToken } from '../contract/agent/join-token.js';
 import { resolveStatePaths } from '../core/config/state-paths.js';
+import { hostControl } from '../core/platform/common/machine-control.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
 import { failureMessage, tellParent } from '../core/platform/common/parent.js';
 import { acquireFileLock } from '../core/storage/files/file-lock.js';
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
       options: {
         'state-dir': { type: 'string' },
         force: { type: 'boolean', default: false },
+        'allow-restart': { type: 'boolean', default: false },
       },
     });
     const files = new AgentFiles(resolveStatePaths(values['state-dir']).stateDir);
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
       case 'join':
         return await joinGrid(files);
       case 'run':
-        return await run(files);
+        return await run(files, values['allow-restart']);
       case 'status':
         return await status(files);
       case 'leave':
@@ -109,7 +111,7 @@ async function requireFree(files: AgentFiles): Promise<void> {
   });
 }
 
-async function run(files: AgentFiles): Promise<void> {
+async function run(files: AgentFiles, mayRestart: boolean): Promise<void> {
   const parts = await partsOf(files);
   const lock = await holdAgent(files);
   const stopping = new AbortController();
@@ -117,7 +119,8 @@ async function run(files: AgentFiles): Promise<void> {
     process.on(signal, () => stopping.abort());
   }
   try {
-    await runAgent({ ...parts, files, log: stderrLog }, stopping.signal);
+    const control = hostControl(files.directory);
+    await runAgent({ ...parts, files, control, mayRestart, log: stderrLog }, stopping.signal);
   } finally {
     lock.release();
   }

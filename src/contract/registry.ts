@@ -15,7 +15,7 @@ import * as token from './operations/token.js';
 import * as usb from './operations/usb.js';
 
 /** Version of the API, `major.minor`. A client and a daemon of another major version do not work together. */
-export const API_VERSION = '1.2';
+export const API_VERSION = '1.3';
 
 /** Every operation there is, by id. Transports, client and references are made from this list and no other. */
 export const registry = {
@@ -25,6 +25,9 @@ export const registry = {
   'nodes.create': node.createNode,
   'nodes.update': node.updateNode,
   'nodes.delete': node.deleteNode,
+  'nodes.restart': node.restartNode,
+  'nodes.drain': node.drainNode,
+  'nodes.undrain': node.undrainNode,
   'nodes.approve': node.approveNode,
   'nodes.reject': node.rejectNode,
   'nodeTokens.list': nodeToken.listNodeTokens,

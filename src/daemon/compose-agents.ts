@@ -4,16 +4,24 @@ import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { Parts, Stores } from './parts.js';
 
+import { OrderService } from '../core/services/node/order.service.js';
 import { AgentService } from '../core/services/node/agent.service.js';
 import { NodeTokenRepository } from '../core/storage/postgres/node-token.repository.js';
+import { OrderRepository } from '../core/storage/postgres/order.repository.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { slept } from '../core/utils/slept.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
 import { AgentHub } from './agents/agent-hub.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
 import { agentHandlers } from './operations/agent.js';
+import { orderHandlers } from './operations/order.js';
 import { nodeTokenHandlers } from './operations/node-token.js';
 import { now } from './parts.js';
+
+/** So long a machine has to take its keys away when its node is deleted. */
+const LEAVE_MS = 10_000;
+const LOOK_MS = 100;
 
 export type Agents = ReturnType<typeof composeAgents>;
 
@@ -45,10 +53,21 @@ export function composeAgents(
     now,
     connect: (request) => service.connect(request),
   });
+  const orderStore = new OrderRepository(database.db);
+  const orders = new OrderService({
+    store: orderStore,
+    nodes: stores.nodes,
+    hasLeft: (id) => leftInTime(orderStore, id),
+    now,
+  });
   const startedAt = now();
   return {
     hub,
-    handlers: { ...nodeTokenHandlers(service), ...agentHandlers(service, caSha256, now) },
+    handlers: {
+      ...nodeTokenHandlers(service),
+      ...agentHandlers(service, caSha256, now),
+      ...orderHandlers(orders),
+    },
     tokenRule: {
       any: 'nodes:any',
       find: async (id: string) => {
@@ -66,6 +85,13 @@ export function composeAgents(
         since: startedAt,
       }),
   };
+}
+
+/** Whether the machine takes its keys away in time. Asked for again and again, because its agent may be connected to another daemon. */
+async function leftInTime(store: OrderRepository, nodeId: string): Promise<boolean> {
+  const over = AbortSignal.timeout(LEAVE_MS);
+  while (await slept(LOOK_MS, over)) if (!(await store.hasAgent(nodeId))) return true;
+  return false;
 }
 
 function tokenNotFound(id: string): AppError {

@@ -17,7 +17,12 @@ export interface AgentOptions {
   /** As another machine; one of its own for each otherwise. */
   readonly machine?: string;
   readonly version?: string;
+  /** Whether the grid may start this machine anew. */
+  readonly mayRestart?: boolean;
 }
+
+/** What every test machine has. */
+export const CAPACITY = { cpuMillis: 4_000, memoryBytes: 8 * 2 ** 30, diskBytes: 100 * 2 ** 30 };
 
 /** A machine with a directory of its own, that runs the agent in this process. */
 export async function testAgent(options: AgentOptions = {}) {
@@ -27,6 +32,7 @@ export async function testAgent(options: AgentOptions = {}) {
   const identity: AgentIdentity = await ensureIdentity(files.directory);
   const machine = options.machine ?? randomBytes(32).toString('hex');
   const log: string[] = [];
+  const restarts: boolean[] = [];
   const write = (text: string, details: object = {}) =>
     void log.push(`${text} ${JSON.stringify(details)}`);
   let running: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
@@ -41,6 +47,8 @@ export async function testAgent(options: AgentOptions = {}) {
     machine,
     log,
     home,
+    /** The restarts that it was told to do, each with whether by force. The test starts the machine anew, with `run`. */
+    restarts,
     join: (token: string, name?: string, rest: { readonly identity?: AgentIdentity } = {}) => {
       const decoded = requireToken(token);
       return join({
@@ -68,6 +76,11 @@ export async function testAgent(options: AgentOptions = {}) {
           version: options.version ?? '1.0.0',
           log: { info: write, warn: write, error: write },
           random: () => 0,
+          mayRestart: options.mayRestart ?? false,
+          control: {
+            capacity: () => Promise.resolve(CAPACITY),
+            restart: (force) => Promise.resolve(void restarts.push(force)),
+          },
         },
         abort.signal,
       ).then(
@@ -114,9 +127,7 @@ export async function connectOnce(
       membership,
       bootId: 'boot-1',
       version: '1.0.0',
-      observedGeneration: () => 0,
       onWelcome: () => welcome.resolve('welcome'),
-      onDesired: () => Promise.resolve(),
       onSkew: () => undefined,
     },
     stop.signal,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 
 import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
+import { Capacity, NodeProblem, Offer } from '../schemas/node.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -59,7 +60,16 @@ export const ProofFrame = Type.Object(
 
 /** What a node is to be. `generation` rises with each change; the agent says which one it has reached. */
 export const Desired = Type.Object(
-  { generation: Type.Integer({ minimum: 1 }), name: Type.String({ maxLength: 255 }) },
+  {
+    generation: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+    name: Type.String({ maxLength: 255 }),
+    offer: Type.Optional(Offer),
+    drained: Type.Boolean(),
+    /** The start of the machine that is to end. Whoever has another boot id has obeyed. */
+    restart: Type.Optional(Type.Object({ bootId: Word, force: Type.Boolean() }, exact)),
+    /** It is to take its keys away and leave. */
+    dismissed: Type.Optional(Type.Literal(true)),
+  },
   exact,
 );
 export type Desired = Static<typeof Desired>;
@@ -96,6 +106,21 @@ export const HeartbeatFrame = Type.Object(
   exact,
 );
 
+/** What has become of what the node is to be. Said each time that it was told anew. */
+export const ReportFrame = Type.Object(
+  {
+    report: Type.Object(
+      {
+        generation: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        capacity: Capacity,
+        problems: Type.Array(NodeProblem, { maxItems: 16 }),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
 /** That the machine is to be a node no more. */
 export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
 
@@ -124,7 +149,7 @@ export const RefusedFrame = Type.Object(
   exact,
 );
 
-export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, LeaveFrame]);
+export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, ReportFrame, LeaveFrame]);
 export type AgentFrame = Static<typeof AgentFrame>;
 export const DaemonFrame = Type.Union([
   HelloFrame,
@@ -138,6 +163,7 @@ export type DaemonFrame = Static<typeof DaemonFrame>;
 
 export type Proof = Static<typeof ProofFrame>['proof'];
 export type Heartbeat = Static<typeof HeartbeatFrame>['heartbeat'];
+export type Report = Static<typeof ReportFrame>['report'];
 export type Refused = Static<typeof RefusedFrame>['refused'];
 
 /**

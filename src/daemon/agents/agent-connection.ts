@@ -6,6 +6,7 @@ import { Compile } from 'typebox/compile';
 
 import type { ConnectRequest } from '../../core/services/node/agent.service.js';
 import type { Beat } from '../../core/services/node/agent.ports.js';
+import type { DesiredNode } from '../../core/types/models/agent.js';
 import type { Named } from '../../core/types/models/member.js';
 
 import {
@@ -15,7 +16,9 @@ import {
   type Heartbeat,
   type Proof,
   proofText,
+  type Report,
 } from '../../contract/agent/protocol.js';
+import { latestOnly } from '../../core/utils/latest-only.js';
 import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
@@ -43,8 +46,11 @@ export interface AgentConnectionDeps {
   /** @throws {AppError} why it is not believed. */
   readonly connect: (
     request: ConnectRequest,
-  ) => Promise<{ readonly node: Named; readonly generation: number }>;
+  ) => Promise<{ readonly node: Named; readonly desired: DesiredNode }>;
+  readonly report: (sessionId: string, report: Report) => Promise<void>;
   readonly leave: (sessionId: string) => Promise<void>;
+  /** It is believed, and can be told things. */
+  readonly onWelcome: () => void;
   readonly onBeat: (beat: Beat) => void;
   /** It has been believed, and is no more. */
   readonly onEnd: (sessionId: string) => void;
@@ -57,7 +63,10 @@ export class AgentConnection {
   readonly #deps: AgentConnectionDeps;
   readonly #nonce = randomBytes(32).toString('base64url');
   #silence: NodeJS.Timeout;
+  /** However many arrive while one is noted, the latest is noted once more. */
+  readonly #reports = latestOnly<Report>((report) => this.#note(report));
   #node: Named | undefined;
+  #told = 0;
   #proving: Promise<void> | undefined;
   #seq = 0;
   #frames = 0;
@@ -88,6 +97,13 @@ export class AgentConnection {
     this.#close(CLOSE.refused, code);
   }
 
+  /** Says what the node is to be from now on. */
+  tell(desired: DesiredNode): void {
+    if (!this.#node || desired.generation <= this.#told) return;
+    this.#told = desired.generation;
+    this.#send({ desired });
+  }
+
   /** The daemon stops: the agent comes again at once, to this one or another. */
   stop(): void {
     this.#close(CLOSE.stopping, 'stopping');
@@ -98,6 +114,7 @@ export class AgentConnection {
     const frame = isBinary ? undefined : parsed(data);
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
+    if ('report' in frame) return this.#report(frame.report);
     if ('leave' in frame) return void this.#leave();
     if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
@@ -105,8 +122,9 @@ export class AgentConnection {
 
   async #prove(proof: Proof): Promise<void> {
     try {
-      const { node, generation } = await this.#believed(proof);
+      const { node, desired } = await this.#believed(proof);
       this.#node = node;
+      this.#told = desired.generation;
       // From now on by heartbeats that are missing.
       clearTimeout(this.#silence);
       this.#silence = this.#terminateAfter(SILENCE_MS);
@@ -115,9 +133,10 @@ export class AgentConnection {
           protocol: proof.protocol,
           node,
           heartbeatSeconds: HEARTBEAT_SECONDS,
-          desired: { generation, name: node.name },
+          desired,
         },
       });
+      this.#deps.onWelcome();
     } catch (error) {
       if (error instanceof AppError) return this.refuse(error);
       this.#deps.log.error({ err: error }, 'bug');
@@ -166,6 +185,20 @@ export class AgentConnection {
       observedGeneration,
     });
     this.#send({ beaten: { seq, at: this.#at() } });
+  }
+
+  #report(report: Report): void {
+    if (!this.#node) return this.#close(CLOSE.policy, 'bad_frame');
+    this.#reports.offer(report);
+  }
+
+  async #note(report: Report): Promise<void> {
+    try {
+      await this.#deps.report(this.sessionId, report);
+    } catch (error) {
+      // It reports again when it connects next, and how far it has come is in each heartbeat.
+      this.#deps.log.warn({ err: error }, 'what an agent reports could not be noted');
+    }
   }
 
   /** Also when it broke off while it was being believed. */

@@ -13,8 +13,11 @@ import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
 const MAX_AGENTS = 10_000;
+/** Events after which a connection may no longer be its node’s, or a node is to be something else. */
+const ENDS = /^node\.(removed|retired|rejected|joined|deleted?)$/;
+const ORDERS = /^node\.(updated?|restart(-ordered)?|(un)?drain(ed)?|deleted?)$/;
 
-type Store = Pick<AgentStore, 'beat' | 'stale' | 'leave' | 'disconnect'>;
+type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' | 'disconnect'>;
 
 export interface AgentHubDeps extends Pick<
   AgentConnectionDeps,
@@ -37,6 +40,7 @@ export class AgentHub {
   });
   /** However many things happen while it is looked up, it is looked up once more. */
   readonly #stale = latestOnly<undefined>(() => this.#dropStale());
+  readonly #orders = latestOnly<undefined>(() => this.#tell());
   #isStopping = false;
 
   constructor(deps: AgentHubDeps) {
@@ -59,7 +63,10 @@ export class AgentHub {
         ...deps,
         log,
         source,
+        report: (sessionId, report) => store.report(sessionId, report),
         leave: (sessionId) => store.leave(sessionId),
+        // What was ordered while it was being believed.
+        onWelcome: () => this.#orders.offer(undefined),
         onBeat: (beat) => this.#heartbeats.add(beat),
         onEnd: (sessionId) => {
           this.#heartbeats.forget(sessionId);
@@ -78,8 +85,8 @@ export class AgentHub {
 
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {
-    if (type !== undefined && !/^node\.(removed|retired|rejected|joined)$/.test(type)) return;
-    this.#stale.offer(undefined);
+    if (type === undefined || ENDS.test(type)) this.#stale.offer(undefined);
+    if (type === undefined || ORDERS.test(type)) this.#orders.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */
@@ -98,6 +105,16 @@ export class AgentHub {
     } catch (error) {
       // The next heartbeat of each finds it out as well.
       this.#deps.log.warn({ err: error }, 'agents could not be looked up');
+    }
+  }
+
+  async #tell(): Promise<void> {
+    try {
+      const behind = await this.#deps.store.behind(this.#deps.daemonId);
+      for (const { sessionId, desired } of behind) this.#connections.get(sessionId)?.tell(desired);
+    } catch (error) {
+      // Whoever connects anew is told as well.
+      this.#deps.log.warn({ err: error }, 'agents could not be told what is wanted of them');
     }
   }
 

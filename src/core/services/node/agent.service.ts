@@ -1,4 +1,4 @@
-import type { NodeToken } from '../../types/models/agent.js';
+import type { DesiredNode, NodeToken } from '../../types/models/agent.js';
 import type { Caller, Named } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
 import type {
@@ -129,7 +129,7 @@ export class AgentService {
    * the machine: the later is refused while the earlier lives, and has to be approved when it does not.
    * @throws {AppError} AGENT_UNKNOWN, JOIN_PROOF_INVALID, NODE_NOT_APPROVED, NODE_REJECTED, AGENT_CLONED, AGENT_MACHINE_CHANGED.
    */
-  async connect(request: ConnectRequest): Promise<{ node: Named; generation: number }> {
+  async connect(request: ConnectRequest): Promise<{ node: Named; desired: DesiredNode }> {
     const { store, signatures } = this.#deps;
     const { machine, text, signature, ...session } = request;
     const known = await store.find(request.nodeId);

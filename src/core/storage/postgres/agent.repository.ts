@@ -5,11 +5,13 @@ import type {
   AgentStore,
   Beat,
   KnownAgent,
+  NodeReport,
   Redeemed,
   Redemption,
+  ToTell,
 } from '../../services/node/agent.ports.js';
 import type { LifeEvent } from '../../utils/node-life.js';
-import type { Approval } from '../../types/models/agent.js';
+import type { Approval, DesiredNode } from '../../types/models/agent.js';
 import type { Named } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
 
@@ -17,6 +19,7 @@ import { HEARTBEAT_SECONDS, isFlapping, MISSED_HEARTBEATS } from '../../utils/no
 import { AppError } from '../../types/errors/app-error.js';
 import { violatedConstraint } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
+import { desiredColumn } from './node-desired.js';
 import { moveNode } from './node-status.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 
@@ -24,6 +27,9 @@ const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
 const KEPT_CONNECTS = 10;
 /** Nodes that one sweep moves in one transaction; the next takes up the rest. */
 const SWEEP_PAGE = 500;
+
+/** Sessions that are told in one round; the next takes up the rest. */
+const TOLD_AT_ONCE = 1_000;
 
 const WAITS = 'It waits to be approved.';
 
@@ -83,15 +89,16 @@ export class AgentRepository implements AgentStore {
     );
   }
 
-  async connect(session: AgentSession): Promise<{ node: Named; generation: number }> {
+  async connect(session: AgentSession): Promise<{ node: Named; desired: DesiredNode }> {
     return this.#db.transaction().execute(async (tx) => {
-      const { rows } = await sql<{ connects: readonly Date[]; now: Date; generation: string }>`
-        update node_agents set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
+      const { rows } = await sql<{ connects: readonly Date[]; now: Date; earlier: string | null }>`
+        update node_agents a set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
           boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
           connected_at = now(), last_seen_at = now(), clock_skew_ms = ${session.skewMs},
           connects = (connects || now())[greatest(1, cardinality(connects) + 2 - ${KEPT_CONNECTS}::int):]
-        where node_id = ${session.nodeId} and approval = 'approved'
-        returning connects, now() as now, generation`.execute(tx);
+        from (select boot_id from node_agents where node_id = ${session.nodeId} for update) as before
+        where a.node_id = ${session.nodeId} and approval = 'approved'
+        returning connects, now() as now, before.boot_id as earlier`.execute(tx);
       const [agent] = rows;
       if (!agent) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
       const isRestless = isFlapping(agent.connects, agent.now);
@@ -100,7 +107,20 @@ export class AgentRepository implements AgentStore {
           ? `It comes and goes: it connected ${agent.connects.length} times lately.`
           : null,
       });
-      return { node: { id: row.id, name: row.name }, generation: Number(agent.generation) };
+      if (agent.earlier !== null && agent.earlier !== session.bootId) {
+        await appendEvent(tx, {
+          type: 'node.started',
+          object: { kind: 'node', id: row.id },
+          payload: { name: row.name, bootId: session.bootId },
+        });
+      }
+      const { rows: told } = await sql<{ desired: DesiredNode }>`
+        select ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id where n.id = ${row.id}`.execute(
+        tx,
+      );
+      const [first] = told;
+      if (!first) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
+      return { node: { id: row.id, name: row.name }, desired: first.desired };
     });
   }
 
@@ -170,6 +190,32 @@ export class AgentRepository implements AgentStore {
       this.#db,
     );
     return rows.map(({ id }) => id);
+  }
+
+  async behind(daemonId: string): Promise<readonly ToTell[]> {
+    const { rows } = await sql<ToTell>`
+      select a.session_id as "sessionId", ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id
+      where a.daemon_id = ${daemonId} and a.session_id is not null and a.observed_generation < a.generation and a.approval = 'approved'
+      limit ${TOLD_AT_ONCE}`.execute(this.#db);
+    return rows;
+  }
+
+  async report(sessionId: string, { generation, capacity, problems }: NodeReport): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ node_id: string; name: string }>`
+        update node_agents a set observed_generation = least(a.generation, greatest(a.observed_generation, ${generation}::bigint)),
+          capacity = ${JSON.stringify(capacity)}::jsonb, problems = ${JSON.stringify(problems)}::jsonb
+        from nodes n where a.session_id = ${sessionId} and n.id = a.node_id and (a.observed_generation < least(a.generation, ${generation}::bigint)
+          or a.capacity is distinct from ${JSON.stringify(capacity)}::jsonb or a.problems <> ${JSON.stringify(problems)}::jsonb)
+        returning a.node_id, n.name`.execute(tx);
+      const [node] = rows;
+      if (!node) return;
+      await appendEvent(tx, {
+        type: 'node.reported',
+        object: { kind: 'node', id: node.node_id },
+        payload: { name: node.name, generation, problems: problems.map(({ code }) => code) },
+      });
+    });
   }
 
   async leave(sessionId: string): Promise<void> {
