@@ -1,3 +1,4 @@
+import type { AgentLog } from './agent-log.js';
 import type { AgentFiles, Membership, Status } from './agent-files.js';
 import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { AgentIdentity } from './identity.js';
@@ -24,6 +25,8 @@ export interface AgentParts {
   /** Whether the owner of this machine lets the grid start it anew. */
   readonly mayRestart: boolean;
   readonly log: Log;
+  /** What of it the grid may read. */
+  readonly agentLog?: Pick<AgentLog, 'tail' | 'listen'>;
   readonly random?: () => number;
 }
 

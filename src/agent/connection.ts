@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 
 import type { AgentIdentity } from './identity.js';
 import type { Membership } from './agent-files.js';
+import type { AgentLog } from './agent-log.js';
 import type { Obedience } from './obedience.js';
 
 import {
@@ -19,6 +20,7 @@ import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -35,6 +37,8 @@ export interface ConnectionParts {
   readonly machine: string;
   readonly bootId: string;
   readonly version: string;
+  /** What of it the grid may read; absent where nothing. */
+  readonly agentLog?: Pick<AgentLog, 'tail' | 'listen'>;
   /** To say good-bye for good, and nothing else. */
   readonly leaves?: boolean;
   /** Does what is wanted; absent for one that only says good-bye. */
@@ -62,6 +66,7 @@ export function connect(parts: ConnectionParts, signal: AbortSignal): Promise<Co
 class Connection {
   readonly #parts: ConnectionParts;
   readonly #socket: WebSocket;
+  readonly #logs: LogStreams | undefined;
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
   readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
@@ -77,6 +82,8 @@ class Connection {
 
   constructor(parts: ConnectionParts, signal: AbortSignal) {
     this.#parts = parts;
+    const { agentLog } = parts;
+    this.#logs = agentLog && new LogStreams(agentLog, (frame) => this.#send(frame));
     const { url, caCertificate } = parts.membership;
     this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}${AGENT_PATH}`, {
       ...gridTls(caCertificate),
@@ -115,6 +122,8 @@ class Connection {
     else if ('welcome' in frame) this.#welcomed(frame.welcome);
     else if ('desired' in frame) this.#orders.offer(frame.desired);
     else if ('beaten' in frame) this.#beaten(frame.beaten);
+    else if ('logs' in frame) void this.#logs?.open(frame.logs);
+    else if ('logsEnd' in frame) this.#logs?.close(frame.logsEnd.id);
     else if ('left' in frame) this.#hasLeft = true;
     else this.#refused = frame.refused;
   }
@@ -168,13 +177,13 @@ class Connection {
   async #obey(desired: Desired): Promise<void> {
     const { obedience } = this.#parts;
     if (!obedience) return;
-    const { report, then } = await obedience.obey(desired);
+    const { report, next } = await obedience.obey(desired);
     this.#unreached = obedience.generation < desired.generation ? desired : undefined;
-    if (then === 'leave') return this.#send({ leave: {} });
+    if (next === 'leave') return this.#send({ leave: {} });
     this.#send({ report });
     this.#beat();
-    if (then === undefined) return;
-    const failed = await obedience.restart(then === 'restart-forced');
+    if (next === undefined) return;
+    const failed = await obedience.restart(next === 'restart-forced');
     if (failed) this.#send({ report: failed });
   }
 
@@ -211,6 +220,7 @@ class Connection {
   #ended({ code }: CloseEvent): void {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
+    this.#logs?.closeAll();
     const refused = this.#refused;
     this.#end.resolve({
       wasWelcome: this.#wasWelcome,

@@ -14,12 +14,12 @@ import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
 import { quoted } from '../core/utils/quoted.js';
 import { slept } from '../core/utils/slept.js';
+import { AgentLog } from './agent-log.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { join } from './join.js';
 import { leaveGrid } from './leave.js';
-import { stderrLog } from './log.js';
 import { version } from '../core/utils/version.js';
 
 const LOCK_ATTEMPTS = 5;
@@ -35,12 +35,13 @@ async function main(): Promise<void> {
         'allow-restart': { type: 'boolean', default: false },
       },
     });
-    const files = new AgentFiles(resolveStatePaths(values['state-dir']).stateDir);
+    const { stateDir } = resolveStatePaths(values['state-dir']);
+    const files = new AgentFiles(stateDir);
     switch (positionals[0]) {
       case 'join':
         return await joinGrid(files);
       case 'run':
-        return await run(files, values['allow-restart']);
+        return await run(stateDir, files, values['allow-restart']);
       case 'status':
         return await status(files);
       case 'leave':
@@ -111,17 +112,19 @@ async function requireFree(files: AgentFiles): Promise<void> {
   });
 }
 
-async function run(files: AgentFiles, mayRestart: boolean): Promise<void> {
+async function run(stateDir: string, files: AgentFiles, mayRestart: boolean): Promise<void> {
   const parts = await partsOf(files);
   const lock = await holdAgent(files);
+  const log = new AgentLog(stateDir);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
   try {
     const control = hostControl(files.directory);
-    await runAgent({ ...parts, files, control, mayRestart, log: stderrLog }, stopping.signal);
+    await runAgent({ ...parts, files, control, mayRestart, log, agentLog: log }, stopping.signal);
   } finally {
+    await log.settled();
     lock.release();
   }
 }

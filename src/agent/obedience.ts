@@ -24,7 +24,7 @@ export interface ObedienceParts {
 export interface Obeyed {
   readonly report: Report;
   /** `leave`: this machine’s keys are gone. */
-  readonly then?: 'leave' | 'restart' | 'restart-forced';
+  readonly next?: 'leave' | 'restart' | 'restart-forced';
 }
 
 /**
@@ -52,7 +52,7 @@ export class Obedience {
       if (desired.dismissed) {
         await files.wipe();
         log.warn('this machine was dismissed from the grid, and its keys are gone', {});
-        return { report: await this.report(), then: 'leave' };
+        return { report: await this.report(), next: 'leave' };
       }
       if (desired.generation >= this.#target.generation) await this.#keep(desired);
     } catch (error) {
@@ -67,7 +67,7 @@ export class Obedience {
       });
     }
     const report = await this.report(problems);
-    return mayRestart ? { report, then: wanted.force ? 'restart-forced' : 'restart' } : { report };
+    return mayRestart ? { report, next: wanted.force ? 'restart-forced' : 'restart' } : { report };
   }
 
   /** Begins to start the machine anew. What stands in the way is answered. */

@@ -15,6 +15,7 @@ export const routes: Readonly<
   'nodes.restart': ['POST', '/v1/nodes/:node/restart', 'mutation'],
   'nodes.drain': ['POST', '/v1/nodes/:node/drain', 'mutation'],
   'nodes.undrain': ['POST', '/v1/nodes/:node/undrain', 'mutation'],
+  'nodes.logs': ['GET', '/v1/nodes/:node/logs', 'stream'],
   'nodes.approve': ['POST', '/v1/nodes/:node/approve', 'mutation'],
   'nodes.reject': ['POST', '/v1/nodes/:node/reject', 'mutation'],
   'nodeTokens.list': ['GET', '/v1/node-tokens', 'query'],

@@ -28,6 +28,7 @@ export const registry = {
   'nodes.restart': node.restartNode,
   'nodes.drain': node.drainNode,
   'nodes.undrain': node.undrainNode,
+  'nodes.logs': node.followNodeLogs,
   'nodes.approve': node.approveNode,
   'nodes.reject': node.rejectNode,
   'nodeTokens.list': nodeToken.listNodeTokens,

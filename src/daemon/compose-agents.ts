@@ -4,34 +4,28 @@ import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { Parts, Stores } from './parts.js';
 
-import { OrderService } from '../core/services/node/order.service.js';
 import { AgentService } from '../core/services/node/agent.service.js';
 import { NodeTokenRepository } from '../core/storage/postgres/node-token.repository.js';
-import { OrderRepository } from '../core/storage/postgres/order.repository.js';
 import { AppError } from '../core/types/errors/app-error.js';
-import { slept } from '../core/utils/slept.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
 import { AgentHub } from './agents/agent-hub.js';
+import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
 import { agentHandlers } from './operations/agent.js';
-import { orderHandlers } from './operations/order.js';
 import { nodeTokenHandlers } from './operations/node-token.js';
 import { now } from './parts.js';
-
-/** So long a machine has to take its keys away when its node is deleted. */
-const LEAVE_MS = 10_000;
-const LOOK_MS = 100;
 
 export type Agents = ReturnType<typeof composeAgents>;
 
 /** Everything that is about the machines that are nodes. */
 export function composeAgents(
-  { config, database, daemonId, log }: Parts,
+  parts: Parts,
   stores: Stores,
   identity: Identity,
   address: () => DaemonAddress,
 ) {
+  const { config, database, daemonId, log } = parts;
   const store = stores.agents;
   const tokenStore = new NodeTokenRepository(database.db);
   const service = new AgentService({
@@ -53,20 +47,16 @@ export function composeAgents(
     now,
     connect: (request) => service.connect(request),
   });
-  const orderStore = new OrderRepository(database.db);
-  const orders = new OrderService({
-    store: orderStore,
-    nodes: stores.nodes,
-    hasLeft: (id) => leftInTime(orderStore, id),
-    now,
-  });
+  const orders = composeOrders(parts, stores, hub);
   const startedAt = now();
   return {
+    /** Reads what another daemon has sent. */
+    receive: orders.receive,
     hub,
     handlers: {
       ...nodeTokenHandlers(service),
       ...agentHandlers(service, caSha256, now),
-      ...orderHandlers(orders),
+      ...orders.handlers,
     },
     tokenRule: {
       any: 'nodes:any',
@@ -77,6 +67,11 @@ export function composeAgents(
       },
       hidden: tokenNotFound,
     } as const,
+    /** Ends every connection of an agent, and what is read through other daemons. */
+    stop: async () => {
+      orders.close();
+      await hub.stop();
+    },
     /** Marks what is silent for too long. Agents have the time of a few heartbeats to come back to a daemon that was away. */
     sweep: () =>
       store.sweep({
@@ -85,13 +80,6 @@ export function composeAgents(
         since: startedAt,
       }),
   };
-}
-
-/** Whether the machine takes its keys away in time. Asked for again and again, because its agent may be connected to another daemon. */
-async function leftInTime(store: OrderRepository, nodeId: string): Promise<boolean> {
-  const over = AbortSignal.timeout(LEAVE_MS);
-  while (await slept(LOOK_MS, over)) if (!(await store.hasAgent(nodeId))) return true;
-  return false;
 }
 
 function tokenNotFound(id: string): AppError {

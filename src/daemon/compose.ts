@@ -11,6 +11,7 @@ import { listen } from '../core/storage/postgres/listener.js';
 import { composeAgents } from './compose-agents.js';
 import { composeCalls } from './compose-calls.js';
 import { composeIdentity, gridId } from './compose-identity.js';
+import { mailbox } from './compose-orders.js';
 import { composeTransports } from './compose-transports.js';
 import { EventHub } from './events/event-hub.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
@@ -114,7 +115,7 @@ async function endConnections(open: {
   readonly hub: EventHub;
 }): Promise<void> {
   open.transports.endStreams();
-  const heard = open.agents.hub.stop();
+  const heard = open.agents.stop();
   open.hub.close();
   await open.transports.close();
   await heard;
@@ -172,7 +173,10 @@ function composeWakeUps(deps: {
     hub.wake();
   };
   replicas.wakeUps.onWake(woken);
-  return listen(parts.database.connection, 'syntropy_events', woken);
+  return listen(parts.database.connection, {
+    syntropy_events: woken,
+    [mailbox(parts.daemonId)]: agents.receive,
+  });
 }
 
 /** What is done by the clock, and by whom. */

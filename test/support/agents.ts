@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import type { Replica } from './remote-world.js';
 
+import { AgentLog } from '../../src/agent/agent-log.js';
 import { AgentFiles } from '../../src/agent/agent-files.js';
 import { runAgent } from '../../src/agent/agent.js';
 import { connect } from '../../src/agent/connection.js';
@@ -33,6 +34,11 @@ export async function testAgent(options: AgentOptions = {}) {
   const machine = options.machine ?? randomBytes(32).toString('hex');
   const log: string[] = [];
   const restarts: boolean[] = [];
+  const agentLog = new AgentLog(home, {
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  });
   const write = (text: string, details: object = {}) =>
     void log.push(`${text} ${JSON.stringify(details)}`);
   let running: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
@@ -46,6 +52,8 @@ export async function testAgent(options: AgentOptions = {}) {
     identity,
     machine,
     log,
+    /** What the grid may read of it. */
+    agentLog,
     home,
     /** The restarts that it was told to do, each with whether by force. The test starts the machine anew, with `run`. */
     restarts,
@@ -75,6 +83,7 @@ export async function testAgent(options: AgentOptions = {}) {
           bootId,
           version: options.version ?? '1.0.0',
           log: { info: write, warn: write, error: write },
+          agentLog,
           random: () => 0,
           mayRestart: options.mayRestart ?? false,
           control: {

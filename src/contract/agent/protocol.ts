@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
 import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
-import { Capacity, NodeProblem, Offer } from '../schemas/node.js';
+import { Capacity, LogUnit, NodeProblem, Offer } from '../schemas/node.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -121,6 +121,46 @@ export const ReportFrame = Type.Object(
   exact,
 );
 
+/** Lines that fit one frame. */
+export const MAX_LOG_LINES = 64;
+
+/** The last lines of a log of the agent's own, and new ones if it is followed. Nothing else of the machine can be read. */
+export const LogsWanted = Type.Object(
+  {
+    id: Uuid,
+    unit: LogUnit,
+    lines: Type.Integer({ minimum: 0, maximum: 1_000 }),
+    follow: Type.Boolean(),
+  },
+  exact,
+);
+export type LogsWanted = Static<typeof LogsWanted>;
+
+export const LogsFrame = Type.Object({ logs: LogsWanted }, exact);
+
+/** That nobody reads it any more. */
+export const LogsEndFrame = Type.Object({ logsEnd: Type.Object({ id: Uuid }, exact) }, exact);
+
+export const LogLinesFrame = Type.Object(
+  {
+    logLines: Type.Object(
+      {
+        id: Uuid,
+        lines: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: MAX_LOG_LINES }),
+        dropped: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000_000,
+          description: 'Lines before these that were too many to be sent.',
+        }),
+        end: Type.Boolean(),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+export type LogLines = Static<typeof LogLinesFrame>['logLines'];
+
 /** That the machine is to be a node no more. */
 export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
 
@@ -149,13 +189,21 @@ export const RefusedFrame = Type.Object(
   exact,
 );
 
-export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, ReportFrame, LeaveFrame]);
+export const AgentFrame = Type.Union([
+  ProofFrame,
+  HeartbeatFrame,
+  ReportFrame,
+  LogLinesFrame,
+  LeaveFrame,
+]);
 export type AgentFrame = Static<typeof AgentFrame>;
 export const DaemonFrame = Type.Union([
   HelloFrame,
   WelcomeFrame,
   DesiredFrame,
   BeatenFrame,
+  LogsFrame,
+  LogsEndFrame,
   LeftFrame,
   RefusedFrame,
 ]);

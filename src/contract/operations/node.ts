@@ -11,7 +11,7 @@ import {
   Ref,
 } from '../schemas/common.js';
 import { Drive } from '../schemas/drive.js';
-import { Labels, Node, NodeName, NodeStatus, Offer } from '../schemas/node.js';
+import { Labels, LogUnit, Node, NodeName, NodeStatus, Offer } from '../schemas/node.js';
 import { OperationRecord } from '../schemas/operation.js';
 
 export const listNodes = operation({
@@ -260,6 +260,27 @@ export const undrainNode = operation({
   output: Node,
   errors: ['NODE_NOT_FOUND'],
   idempotent: true,
+});
+
+export const followNodeLogs = operation({
+  id: 'nodes.logs',
+  kind: 'stream',
+  summary:
+    'The last lines of the log of a node’s agent, and new ones for as long as it is followed.',
+  permission: 'nodes:write',
+  http: ['GET', '/v1/nodes/:node/logs'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({
+    node: Ref,
+    unit: Type.Optional(LogUnit),
+    lines: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000, default: 100 })),
+    follow: Type.Optional(Type.Boolean()),
+  }),
+  output: Type.Union([
+    Type.Object({ line: Type.String({ description: 'As the agent wrote it, one JSON object.' }) }),
+    Type.Object({ dropped: Type.Integer({ description: 'Lines that are missing here.' }) }),
+  ]),
+  errors: ['NODE_NOT_FOUND', 'NODE_OFFLINE', 'LIMIT_REACHED', 'TIMED_OUT'],
 });
 
 export const deleteNode = operation({

@@ -69,6 +69,9 @@ export type Capacity = Static<typeof Capacity>;
 export const Offer = Type.Partial(Capacity);
 export type Offer = Static<typeof Offer>;
 
+/** What of a node has a log that the grid may read: the agent's own programs, and nothing else of a member's machine. */
+export const LogUnit = Type.Literal('agent', { description: 'Whose log.' });
+
 /** What a node could not do of what it is told. */
 export const NodeProblem = Type.Object(
   {

@@ -19,6 +19,7 @@ import {
   type Report,
 } from '../../contract/agent/protocol.js';
 import { latestOnly } from '../../core/utils/latest-only.js';
+import { type LogRequest, LogRequests, type LogSink } from './log-requests.js';
 import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
@@ -65,6 +66,7 @@ export class AgentConnection {
   #silence: NodeJS.Timeout;
   /** However many arrive while one is noted, the latest is noted once more. */
   readonly #reports = latestOnly<Report>((report) => this.#note(report));
+  readonly #logs = new LogRequests((frame) => this.#send(frame));
   #node: Named | undefined;
   #told = 0;
   #proving: Promise<void> | undefined;
@@ -104,6 +106,12 @@ export class AgentConnection {
     this.#send({ desired });
   }
 
+  /** Asks for lines of its log, until what it answers is called. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
+  readLog(id: string, request: LogRequest, sink: LogSink): () => void {
+    if (this.#node) return this.#logs.open(id, request, sink);
+    throw new AppError('NODE_OFFLINE', 'The node is just connecting.');
+  }
+
   /** The daemon stops: the agent comes again at once, to this one or another. */
   stop(): void {
     this.#close(CLOSE.stopping, 'stopping');
@@ -115,6 +123,7 @@ export class AgentConnection {
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
     if ('report' in frame) return this.#report(frame.report);
+    if ('logLines' in frame) return this.#logs.receive(frame.logLines);
     if ('leave' in frame) return void this.#leave();
     if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
@@ -204,6 +213,7 @@ export class AgentConnection {
   /** Also when it broke off while it was being believed. */
   async #ended(): Promise<void> {
     clearTimeout(this.#silence);
+    this.#logs.close();
     await this.#proving;
     clearTimeout(this.#silence);
     if (this.#node) this.#deps.onEnd(this.sessionId);

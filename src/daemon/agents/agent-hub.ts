@@ -4,6 +4,7 @@ import { WebSocketServer } from 'ws';
 
 import type { AgentStore } from '../../core/services/node/agent.ports.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
+import type { LogRequest, LogSink } from './log-requests.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
 
 import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
@@ -82,6 +83,13 @@ export class AgentHub {
       client.on('close', () => this.#connections.delete(connection.sessionId));
     });
   };
+
+  /** Asks an agent for lines of its log, until what it answers is called. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
+  readLog(sessionId: string, id: string, request: LogRequest, sink: LogSink): () => void {
+    const connection = this.#connections.get(sessionId);
+    if (connection) return connection.readLog(id, request, sink);
+    throw new AppError('NODE_OFFLINE', 'The node has just gone.');
+  }
 
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {

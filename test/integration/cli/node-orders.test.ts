@@ -36,8 +36,8 @@ describe('the commands that tell a node something', () => {
     await using grown = await grid();
 
     const offered = await grown.cli(
-      ...['node', 'update', 'node-02', '--offer', 'cpu=2,memory=4GiB', '--location', 'attic'],
-      ...['--wait', '--timeout', '20s', '--json'],
+      ...'node update node-02 --offer cpu=2,memory=4GiB --location attic'.split(' '),
+      ...'--wait --timeout 20s --json'.split(' '),
     );
     const drained = await grown.cli('node', 'drain', 'node-02', '--reason', 'new disk', '--wait');
     const shown = await grown.cli('node', 'status', 'node-02');

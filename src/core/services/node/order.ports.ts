@@ -1,5 +1,12 @@
 import type { Node } from '../../types/models/node.js';
 
+/** A connection of an agent, and the daemon that holds it. */
+export interface NodeSession {
+  readonly nodeId: string;
+  readonly sessionId: string;
+  readonly daemonId: string;
+}
+
 /** What nodes are told to do, as it is stored. Each order appends its event in the same transaction. */
 export interface OrderStore {
   /**
@@ -16,6 +23,8 @@ export interface OrderStore {
    * @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, NODE_OFFLINE (it is not there to be told), VERSION_CONFLICT.
    */
   dismiss(ref: string, ifVersion: number | undefined): Promise<Node>;
+  /** The connection that a node has now. @throws {AppError} NODE_NOT_FOUND, NODE_OFFLINE. */
+  session(ref: string): Promise<NodeSession>;
   /** Whether a machine is this node. */
   hasAgent(nodeId: string): Promise<boolean>;
 }

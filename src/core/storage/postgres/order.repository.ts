@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 
-import type { OrderStore } from '../../services/node/order.ports.js';
+import type { NodeSession, OrderStore } from '../../services/node/order.ports.js';
 import type { Node } from '../../types/models/node.js';
 
 import { AppError } from '../../types/errors/app-error.js';
@@ -68,6 +68,18 @@ export class OrderRepository implements OrderStore {
         throw notThere(row.id, row.name, 'so its machine cannot be told to take its keys away');
       }
       return setDrained(tx, row.id, { reason: 'It is being deleted.' });
+    });
+  }
+
+  async session(ref: string): Promise<NodeSession> {
+    return this.#db.transaction().execute(async (tx) => {
+      const { id, name } = await lockNode(tx, ref);
+      const { rows } = await sql<NodeSession>`
+        select node_id as "nodeId", session_id as "sessionId", daemon_id as "daemonId" from node_agents where node_id = ${id} and ${isLive}`.execute(
+        tx,
+      );
+      if (rows[0]) return rows[0];
+      throw notThere(id, name, 'so it cannot be asked');
     });
   }
 
