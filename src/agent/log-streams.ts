@@ -20,6 +20,7 @@ export class LogStreams {
 
   /** Sends the last lines, and goes on with new ones if that is wanted. Never throws. */
   async open({ id, lines, follow }: LogsWanted): Promise<void> {
+    this.close(id);
     if (this.#streams.size >= MAX_STREAMS) return this.#end(id);
     const stream = new Batches((batch, dropped) =>
       this.#send({ logLines: { id, lines: batch, dropped, end: false } }),

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { SyntropyClient } from '../../../src/client/client.js';
 
 import { readIdentity } from '../../../src/agent/identity.js';
+import { Obedience } from '../../../src/agent/obedience.js';
 import { AgentRepository } from '../../../src/core/storage/postgres/agent.repository.js';
 import { CAPACITY, connectOnce, joinToken, testAgent } from '../../support/agents.js';
 import { remoteWorld } from '../../support/remote-world.js';
@@ -186,6 +187,25 @@ describe('a machine that is to start anew', () => {
 
     expect(after.agent?.problems).toMatchObject([{ code: 'RESTART_NOT_ALLOWED' }]);
     expect(agent.restarts).toEqual([]);
+  });
+
+  it('has obeyed already when it has started since, whatever a daemon says', async () => {
+    await using agent = await testAgent({ mayRestart: true });
+    const obedience = new Obedience(
+      {
+        files: agent.files,
+        control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
+        bootId: 'boot-2',
+        mayRestart: true,
+        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      },
+      { version: 1, generation: 1, name: 'node-02' },
+    );
+    const desired = { generation: 2, name: 'node-02', drained: false };
+    const order = (bootId: string) => ({ ...desired, restart: { bootId, force: false } });
+
+    expect((await obedience.obey(order('boot-1'))).next).toBeUndefined();
+    expect((await obedience.obey(order('boot-2'))).next).toBe('restart');
   });
 
   it('cannot be told while it is away, nor before it came', async () => {
