@@ -5,13 +5,13 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { rounded } from './bench-statistics.mjs';
+import { freePort } from './free-port.mjs';
 import { loadSource } from './load-source.mjs';
 
 const FEW = 200;
@@ -106,15 +106,6 @@ async function start(execArgv, program, args, env) {
   const [told] = await once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
   if (told.error) throw new Error(told.error.message);
   return { pid: child.pid, told, child };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** As if each had joined. */

@@ -1,12 +1,16 @@
-// From a clean clone to a first node: builds, starts the daemon in the user's state directory, writes node-01's image, shows it.
+// From a clean clone to two nodes: builds, starts the daemon in the user's state directory, writes node-01's image, joins this machine as node-02, shows both.
 // May be repeated: what is there already is kept and said.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
+import { freePort } from './free-port.mjs';
 import { isBuilt } from './is-built.mjs';
 
 const NAME = 'node-01';
+const HERE = 'node-02';
+/** Where agents look for the daemon, unless somebody else is there. */
+const PORT = 8080;
 // Another folder for the image may be given: npm run quickstart -- <folder>.
 const image = path.resolve(process.argv[2] ?? '.', `${NAME}.img`);
 const syntropy = path.resolve('bin/syntropy.cjs');
@@ -23,12 +27,45 @@ function show(args) {
 }
 
 /** Runs a command for its document. */
-function ask(args) {
+function ask(args, input = '') {
   const { stdout, status } = spawnSync(process.execPath, [syntropy, ...args, '--json'], {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
+    input,
   });
   return { status, document: stdout === '' ? {} : JSON.parse(stdout) };
+}
+
+/** The name that this machine is a node by, or undefined where it cannot be one. */
+function joinHere({ api }) {
+  const known = ask(['agent', 'status']).document.agent;
+  if (known) {
+    console.log(`  It is ${known.node.name} already.`);
+    return known.node.name;
+  }
+  const isTaken = ask(['node', 'status', HERE]).status === 0;
+  if (!api || isTaken) {
+    const why = isTaken ? `There is a ${HERE} already` : 'The daemon listens on no address';
+    console.log(`  ${why}, so this machine is left alone; see docs/NODES.md.`);
+    return undefined;
+  }
+  console.log('  $ syntropy node token create | syntropy agent join - --name node-02');
+  const { token } = ask(['node', 'token', 'create', '--daemon-url', api.url]).document;
+  const joined = ask(['agent', 'join', '-', '--name', HERE], token);
+  if (joined.status === 0) return HERE;
+  console.error(`  ${joined.document.error?.message}`);
+  process.exit(joined.status ?? 1);
+}
+
+/** In the background, until the machine stops; its log is in the state directory. */
+function runAgent() {
+  if (ask(['agent', 'status']).document.agent?.isRunning) return;
+  console.log('  $ syntropy agent run &');
+  const agent = spawn(process.execPath, [syntropy, 'agent', 'run'], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  agent.unref();
 }
 
 if (!(await isBuilt())) {
@@ -40,7 +77,14 @@ if (!(await isBuilt())) {
 step('The daemon');
 const running = ask(['daemon', 'status']);
 if (running.status === 0) console.log(`  It runs already (pid ${running.document.daemon.pid}).`);
-else show(['daemon', 'start']);
+else {
+  // On loopback, and the same after each start: the agent beside it goes on looking there.
+  const { setting } = ask(['config', 'get', 'api.listen']).document;
+  if (!setting?.value) {
+    show(['config', 'set', 'api.listen', `127.0.0.1:${await freePort(PORT)}`]);
+  }
+  show(['daemon', 'start']);
+}
 
 step(`The node ${NAME}`);
 const { node } = ask(['node', 'status', NAME]).document;
@@ -66,9 +110,16 @@ if (node && !isOurs) {
   show(['node', 'create', '--name', NAME, '--output', image, '--yes']);
 }
 
+step(`This machine as ${HERE}`);
+const { daemon } = ask(['daemon', 'status']).document;
+const here = joinHere(daemon);
+if (here) {
+  runAgent();
+  show(['node', 'wait', here, '--for', 'online', '--timeout', '60s']);
+}
+
 step('What there is now');
 show(['node', 'list']);
-const { daemon } = ask(['daemon', 'status']).document;
 
 console.log(`
 What happened
@@ -80,16 +131,21 @@ ${
     : `  It wrote the built-in seed image for ${NAME} to ${image}, with the node's name
   and a single-use join token in it, and read every byte back.`
 }
+${
+  here
+    ? `  This machine is ${here}: its agent runs in the background, without root.`
+    : '  This machine was not joined.'
+}
 
 How to go on
   npx syntropy usb list              the sticks you could write
-  npx syntropy node status node-01   all that is known of the node
+  npx syntropy node status node-02   all that is known of this machine
   npx syntropy help                  everything else
   Writing a real stick needs a daemon that runs as root, and commands that talk to it:
   sudo npx syntropy daemon start
   sudo npx syntropy node create --usb /dev/sdX --name node-02
 
-How to undo it
+How to undo it${here ? '\n  npx syntropy agent leave --yes' : ''}
   npx syntropy daemon stop
   rm -r ${daemon.stateDir}${node && !isOurs ? '' : ` ${image}`}${daemon.database.location.startsWith(daemon.stateDir) ? '' : `\n  rm -r ${path.dirname(daemon.database.location)}`}
 `);

@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Check } from 'typebox/value';
 
 import { NodeRef, Timestamp } from '../contract/schemas/common.js';
+import { Offer } from '../contract/schemas/node.js';
 import { writeFileAtomic } from '../core/storage/files/atomic-file.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCode } from '../core/types/errors/error-code.js';
@@ -25,6 +26,8 @@ const Target = Type.Object({
   version: Type.Literal(1),
   generation: Type.Integer({ minimum: 0 }),
   name: Type.String(),
+  offer: Type.Optional(Offer),
+  drained: Type.Optional(Type.Boolean()),
 });
 export type Target = Static<typeof Target>;
 

@@ -1,13 +1,14 @@
+import type { AgentLog } from './agent-log.js';
 import type { AgentFiles, Membership, Status } from './agent-files.js';
-import type { Desired } from '../contract/agent/protocol.js';
+import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { AgentIdentity } from './identity.js';
 import type { Log } from './log.js';
 import type { Reports } from './reports.js';
 
 import type { AppError } from '../core/types/errors/app-error.js';
-import { latestOnly } from '../core/utils/latest-only.js';
 import { slept } from '../core/utils/slept.js';
 import { connect } from './connection.js';
+import { Obedience } from './obedience.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
@@ -21,19 +22,28 @@ export interface AgentParts {
   readonly machine: string;
   readonly bootId: string;
   readonly version: string;
+  readonly control: MachineControl;
+  /** Whether the owner of this machine lets the grid start it anew. */
+  readonly mayRestart: boolean;
   readonly log: Log;
   readonly reports?: Reports;
+  /** What of it the grid may read. */
+  readonly agentLog?: Pick<AgentLog, 'tail' | 'listen'>;
   readonly random?: () => number;
 }
 
 /**
  * Keeps this node connected to its grid until the signal aborts. An absent daemon loses nothing: what the node is to be stays as it was
- * last told.
+ * last told. Ends without an error when the signal aborts, or when the grid has dismissed this machine.
  * @throws {AppError} what the daemon refused for good.
  */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const { files, membership, log, random = Math.random } = parts;
-  let target = (await files.target()) ?? { version: 1, generation: 0, name: membership.node.name };
+  const known = await files.target();
+  const obedience = new Obedience(
+    parts,
+    known ?? { version: 1, generation: 0, name: membership.node.name },
+  );
   let failures = 0;
   let skewMs = 0;
   const tell = (state: Status['state'], trouble?: AppError) =>
@@ -49,32 +59,16 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       // Nothing depends on it but whoever asks.
       .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
 
-  const desired = latestOnly<Desired>(async (next) => {
-    if (next.generation < target.generation) return;
-    try {
-      const kept = { version: 1 as const, ...next };
-      // Only what lies on the disk is reported as reached.
-      await files.saveTarget(kept);
-      target = kept;
-    } catch (error) {
-      log.error('what the node is to be could not be kept', { reason: String(error) });
-    }
-  });
-
   await tell('connecting');
   while (!signal.aborted) {
     const end = await connect(
       {
         ...parts,
-        observedGeneration: () => target.generation,
+        obedience,
         onWelcome: (node) => {
           failures = 0;
           log.info('connected', { node: node.id, name: node.name });
           void tell('connected');
-        },
-        onDesired: async (next) => {
-          desired.offer(next);
-          await desired.settled();
         },
         onSkew: (now) => {
           if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
@@ -85,7 +79,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       },
       signal,
     );
-    if (signal.aborted) return;
+    if (signal.aborted || end.hasLeft) return;
     log.warn('not connected', { code: end.error.code, reason: end.error.message });
     if (end.final) {
       await tell('refused', end.error);

@@ -4,6 +4,8 @@ import { Compile } from 'typebox/compile';
 import type { AgentIdentity } from './identity.js';
 import type { Membership } from './agent-files.js';
 import type { Reports } from './reports.js';
+import type { AgentLog } from './agent-log.js';
+import type { Obedience } from './obedience.js';
 
 import {
   AGENT_PATH,
@@ -17,7 +19,9 @@ import {
 } from '../contract/agent/protocol.js';
 import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
+import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -34,13 +38,13 @@ export interface ConnectionParts {
   readonly machine: string;
   readonly bootId: string;
   readonly version: string;
+  /** What of it the grid may read; absent where nothing. */
+  readonly agentLog?: Pick<AgentLog, 'tail' | 'listen'>;
   /** To say good-bye for good, and nothing else. */
   readonly leaves?: boolean;
-  /** How far this node has come in what it is to be. */
-  readonly observedGeneration: () => number;
+  /** Does what is wanted; absent for one that only says good-bye. */
+  readonly obedience?: Pick<Obedience, 'generation' | 'obey' | 'restart'>;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
-  /** Resolves when it lies on this machine's disk. */
-  readonly onDesired: (desired: Desired) => Promise<void>;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
   /** What is told of this machine; absent, only that it lives. */
@@ -65,8 +69,12 @@ export function connect(parts: ConnectionParts, signal: AbortSignal): Promise<Co
 class Connection {
   readonly #parts: ConnectionParts;
   readonly #socket: WebSocket;
+  readonly #logs: LogStreams | undefined;
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
+  readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
+  /** The last order, for as long as it is not reached. */
+  #unreached: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopReports: (() => void) | undefined;
   #wasWelcome = false;
@@ -78,6 +86,8 @@ class Connection {
 
   constructor(parts: ConnectionParts, signal: AbortSignal) {
     this.#parts = parts;
+    const { agentLog } = parts;
+    this.#logs = agentLog && new LogStreams(agentLog, (frame) => this.#send(frame));
     const { url, caCertificate } = parts.membership;
     this.#socket = new WebSocket(`${url.replace(/^http/, 'ws')}${AGENT_PATH}`, {
       ...gridTls(caCertificate),
@@ -114,8 +124,10 @@ class Connection {
       return this.#break(new AppError('API_VERSION_MISMATCH', 'The daemon speaks otherwise.'));
     if ('hello' in frame) this.#prove(frame.hello);
     else if ('welcome' in frame) this.#welcomed(frame.welcome);
-    else if ('desired' in frame) void this.#reach(frame.desired);
+    else if ('desired' in frame) this.#orders.offer(frame.desired);
     else if ('beaten' in frame) this.#beaten(frame.beaten);
+    else if ('logs' in frame) void this.#logs?.open(frame.logs);
+    else if ('logsEnd' in frame) this.#logs?.close(frame.logsEnd.id);
     else if ('left' in frame) this.#hasLeft = true;
     else this.#refused = frame.refused;
   }
@@ -157,8 +169,12 @@ class Connection {
     this.#parts.onWelcome(welcome.node);
     if (this.#parts.leaves) return this.#send({ leave: {} });
     clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#beat(), welcome.heartbeatSeconds * 1_000);
-    void this.#reach(welcome.desired);
+    this.#heartbeat = setInterval(() => {
+      this.#beat();
+      // A disk that was full may have room by now.
+      if (this.#unreached) this.#orders.offer(this.#unreached);
+    }, welcome.heartbeatSeconds * 1_000);
+    this.#orders.offer(welcome.desired);
     this.#tellHardware();
   }
 
@@ -170,9 +186,17 @@ class Connection {
   }
 
   /** Says at once how far it has come: somebody may be waiting for it. */
-  async #reach(desired: Desired): Promise<void> {
-    await this.#parts.onDesired(desired);
+  async #obey(desired: Desired): Promise<void> {
+    const { obedience } = this.#parts;
+    if (!obedience) return;
+    const { report, next } = await obedience.obey(desired);
+    this.#unreached = obedience.generation < desired.generation ? desired : undefined;
+    if (next === 'leave') return this.#send({ leave: {} });
+    this.#send({ report });
     this.#beat();
+    if (next === undefined) return;
+    const failed = await obedience.restart(next === 'restart-forced');
+    if (failed) this.#send({ report: failed });
   }
 
   #beat(): void {
@@ -180,7 +204,7 @@ class Connection {
       return this.#break(new AppError('TIMED_OUT', 'The daemon has fallen silent.'));
     }
     this.#seq += 1;
-    const observedGeneration = this.#parts.observedGeneration();
+    const observedGeneration = this.#parts.obedience?.generation ?? 0;
     const sample = this.#parts.reports?.takeSample();
     this.#send({
       heartbeat: {
@@ -215,6 +239,7 @@ class Connection {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
     this.#stopReports?.();
+    this.#logs?.closeAll();
     const refused = this.#refused;
     this.#end.resolve({
       wasWelcome: this.#wasWelcome,

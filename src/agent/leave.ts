@@ -20,9 +20,7 @@ export async function leaveGrid(
     {
       ...parts,
       leaves: true,
-      observedGeneration: () => 0,
       onWelcome: () => undefined,
-      onDesired: () => Promise.resolve(),
       onSkew: () => undefined,
     },
     new AbortController().signal,

@@ -6,6 +6,7 @@ import { decodeJoinToken } from '../contract/agent/join-token.js';
 import { resolveStatePaths } from '../core/config/state-paths.js';
 import { readHardware } from '../core/platform/common/hardware.js';
 import { hostSampler } from '../core/platform/common/host-sampler.js';
+import { hostControl } from '../core/platform/common/machine-control.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
 import { failureMessage, tellParent } from '../core/platform/common/parent.js';
 import { acquireFileLock } from '../core/storage/files/file-lock.js';
@@ -15,13 +16,13 @@ import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
 import { quoted } from '../core/utils/quoted.js';
 import { slept } from '../core/utils/slept.js';
+import { AgentLog } from './agent-log.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
 import { hardwareByChild } from './hardware.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { join } from './join.js';
 import { leaveGrid } from './leave.js';
-import { stderrLog } from './log.js';
 import { startReports } from './reports.js';
 import { version } from '../core/utils/version.js';
 
@@ -35,14 +36,16 @@ async function main(): Promise<void> {
       options: {
         'state-dir': { type: 'string' },
         force: { type: 'boolean', default: false },
+        'allow-restart': { type: 'boolean', default: false },
       },
     });
-    const files = new AgentFiles(resolveStatePaths(values['state-dir']).stateDir);
+    const { stateDir } = resolveStatePaths(values['state-dir']);
+    const files = new AgentFiles(stateDir);
     switch (positionals[0]) {
       case 'join':
         return await joinGrid(files);
       case 'run':
-        return await run(files);
+        return await run(stateDir, files, values['allow-restart']);
       case 'status':
         return await status(files);
       case 'leave':
@@ -115,20 +118,23 @@ async function requireFree(files: AgentFiles): Promise<void> {
   });
 }
 
-async function run(files: AgentFiles): Promise<void> {
+async function run(stateDir: string, files: AgentFiles, mayRestart: boolean): Promise<void> {
   const parts = await partsOf(files);
   const lock = await holdAgent(files);
+  const log = new AgentLog(stateDir);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
   try {
-    const log = stderrLog;
+    const control = hostControl(files.directory);
     const looking = { sampler: hostSampler(), readHardware: hardwareByChild, log };
     const reports = startReports(looking, stopping.signal);
-    await runAgent({ ...parts, files, log, reports }, stopping.signal);
+    const own = { files, control, mayRestart, log, agentLog: log, reports };
+    await runAgent({ ...parts, ...own }, stopping.signal);
   } finally {
     stopping.abort();
+    await log.settled();
     lock.release();
   }
 }

@@ -30,6 +30,10 @@ export const timeoutFlag = {
   }),
 };
 
+export const waitFlag = {
+  wait: Flags.boolean({ summary: 'Wait until the node has done it.' }),
+};
+
 export const progressFlag = {
   progress: Flags.string({
     summary: 'How progress is shown on stderr.',

@@ -30,10 +30,15 @@ export function parseLogLine(text: string): LogLine {
   const { level, time, msg, pid: _, ...fields }: Record<string, unknown> = { ...value };
   return {
     time: typeof time === 'string' ? time : '',
-    level: LEVELS[Number(level)] ?? 'info',
+    level: levelOf(level),
     message: typeof msg === 'string' ? msg : '',
     fields,
   };
+}
+
+/** pino says a number, an agent a name. */
+function levelOf(level: unknown): string {
+  return LEVELS[Number(level)] ?? logLevels.find((known) => known === level) ?? 'info';
 }
 
 export function atLeast(line: LogLine, level: LogLevel): boolean {

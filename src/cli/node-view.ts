@@ -1,6 +1,7 @@
 import type { Node, NodeDetails } from '../contract/schemas/node.js';
 import type { Column } from './table.js';
 
+import { formatOffer } from './offer.js';
 import { formatAge, formatBytes, formatLabels, formatRate } from './format.js';
 import { hardwareFields, sampleFields } from './machine-view.js';
 import { fields } from './table.js';
@@ -10,11 +11,16 @@ const TOLD_SKEW_MS = 5_000;
 /** Columns of `node list`, by the name that --columns and --sort take. */
 export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   name: { title: 'NAME', value: (node) => node.name },
-  status: { title: 'STATUS', value: (node) => node.status },
+  status: {
+    title: 'STATUS',
+    value: (node) => (node.drained ? `${node.status}, drained` : node.status),
+  },
   owner: { title: 'OWNER', value: (node) => node.owner.name },
   since: { title: 'SINCE', value: (node) => formatAge(node.statusSince) },
   seen: { title: 'SEEN', value: (node) => seen(node) },
   labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
+  location: { title: 'LOCATION', value: (node) => node.location ?? '' },
+  offer: { title: 'OFFER', value: (node) => (node.offer ? formatOffer(node.offer) : '') },
   description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
   created: { title: 'CREATED', value: (node) => node.createdAt },
   id: { title: 'ID', value: (node) => node.id },
@@ -40,7 +46,12 @@ export function describeNode(node: NodeDetails): string {
     ['Status', `${node.status} for ${formatAge(node.statusSince)}`],
     ['Reason', node.statusReason],
     ['Description', node.description],
+    ['Location', node.location],
     ['Labels', formatLabels(node.labels)],
+    ['Offer', node.offer && formatOffer(node.offer)],
+    ['Has', node.agent?.capacity && formatOffer(node.agent.capacity)],
+    ['Drained', node.drained && drainState(node.drained)],
+    ['Trouble', node.agent && node.agent.problems.map(({ message }) => message).join(' ')],
     ['Agent', node.agent && agentState(node.agent)],
     ['Seen', node.agent && seen(node)],
     ['Clock', node.agent && clockState(node.agent)],
@@ -52,6 +63,10 @@ export function describeNode(node: NodeDetails): string {
     ['Join token', stick?.joinTokenExpiresAt && `expires ${stick.joinTokenExpiresAt}`],
     ['Created', node.createdAt],
   ]);
+}
+
+function drainState({ since, reason }: NonNullable<Node['drained']>): string {
+  return `for ${formatAge(since)}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 /** How old the newest word of a node is. */

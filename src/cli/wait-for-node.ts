@@ -2,20 +2,24 @@ import type { SyntropyClient } from '../client/client.js';
 import type { Node } from '../contract/schemas/node.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { parseDuration } from './duration.js';
 import { changes } from './changes.js';
 import { overOutages } from './over-outages.js';
 
 export interface NodeWait {
   /** Id or name. */
   readonly node: string;
-  readonly statuses: readonly Node['status'][];
+  /** Whether it is what is waited for. */
+  readonly until: (node: Node) => boolean;
+  /** What is waited for, for people: `online or degraded`. */
+  readonly aim: string;
   /** Absent: as long as it takes. */
   readonly timeoutMs: number | undefined;
 }
 
 /**
- * Waits until a node has one of the statuses. Reads it again after each of its events, so that nothing is polled for.
- * @throws {AppError} TIMED_OUT, NODE_NOT_FOUND, OPERATION_FAILED when it failed and that is not what is waited for.
+ * Waits until a node is as it should be. Reads it again after each of its events, so that nothing is polled for.
+ * @throws {AppError} TIMED_OUT, NODE_NOT_FOUND, OPERATION_FAILED when it failed and that is not what is waited for, and what `until` throws.
  */
 export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promise<Node> {
   const stop = new AbortController();
@@ -31,7 +35,7 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
         const node = await client.call('nodes.get', { node: ref }, { signal: stop.signal });
         answered();
         ({ status } = node);
-        if (wait.statuses.includes(status)) return node;
+        if (wait.until(node)) return node;
         if (status === 'failed') throw failed(node);
       }
       throw timedOut(wait, status);
@@ -44,16 +48,69 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
   }
 }
 
-function timedOut({ node, statuses }: NodeWait, status: string | undefined): AppError {
-  const is = status === undefined ? 'could not be read' : `is ${status}`;
-  return new AppError(
-    'TIMED_OUT',
-    `Node ${node} ${is}, and not ${statuses.join(' or ')}, in time.`,
-    {
-      node,
-      ...(status === undefined ? {} : { status }),
+/**
+ * The node as it is when it has done what it was told, if that is to be waited for. One that no machine has joined as has nothing to do.
+ * @throws {AppError} as `waitForNode`, OPERATION_FAILED when it could not.
+ */
+export async function settledIfAsked(
+  client: SyntropyClient,
+  told: Node,
+  flags: { readonly wait?: boolean; readonly timeout?: string | undefined },
+): Promise<Node> {
+  const generation = told.agent?.generation;
+  if (!flags.wait || generation === undefined) return told;
+  return waitForNode(client, {
+    node: told.id,
+    until: ({ name, agent }) => {
+      if (agent === undefined || agent.observedGeneration < generation) return false;
+      requireNoProblem(name, agent.problems);
+      return true;
     },
-  );
+    aim: 'as it was told to be',
+    timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
+  });
+}
+
+/**
+ * The node as it is when its machine has started anew.
+ * @param bootId - of the start that was to end.
+ * @throws {AppError} as `waitForNode`, OPERATION_FAILED when its agent could not or may not.
+ */
+export function startedAnew(
+  client: SyntropyClient,
+  told: Node,
+  bootId: string,
+  timeoutMs: number,
+): Promise<Node> {
+  const generation = told.agent?.generation ?? 0;
+  return waitForNode(client, {
+    node: told.id,
+    until: ({ name, status, agent }) => {
+      if (!agent) return false;
+      if (agent.bootId !== bootId) return status === 'online' || status === 'degraded';
+      if (agent.observedGeneration >= generation) requireNoProblem(name, agent.problems);
+      return false;
+    },
+    aim: 'online after another start',
+    timeoutMs,
+  });
+}
+
+/** @throws {AppError} OPERATION_FAILED. */
+function requireNoProblem(name: string, problems: NonNullable<Node['agent']>['problems']): void {
+  const [first] = problems;
+  if (!first) return;
+  throw new AppError('OPERATION_FAILED', `Node ${name} could not do it: ${first.message}`, {
+    problem: first.code,
+  });
+}
+
+function timedOut({ node, aim }: NodeWait, status: string | undefined): AppError {
+  const is = status === undefined ? 'could not be read' : `is ${status}`;
+  return new AppError('TIMED_OUT', `Node ${node} ${is}, and not ${aim}, in time.`, {
+    node,
+    ...(status === undefined ? {} : { status }),
+  });
 }
 
 function failed({ id, name, statusReason }: Node): AppError {

@@ -16,7 +16,7 @@ import * as token from './operations/token.js';
 import * as usb from './operations/usb.js';
 
 /** Version of the API, `major.minor`. A client and a daemon of another major version do not work together. */
-export const API_VERSION = '1.2';
+export const API_VERSION = '1.3';
 
 /** Every operation there is, by id. Transports, client and references are made from this list and no other. */
 export const registry = {
@@ -26,6 +26,10 @@ export const registry = {
   'nodes.create': node.createNode,
   'nodes.update': node.updateNode,
   'nodes.delete': node.deleteNode,
+  'nodes.restart': node.restartNode,
+  'nodes.drain': node.drainNode,
+  'nodes.undrain': node.undrainNode,
+  'nodes.logs': node.followNodeLogs,
   'nodes.approve': node.approveNode,
   'nodes.reject': node.rejectNode,
   'nodes.samples': monitor.listSamples,

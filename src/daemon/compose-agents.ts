@@ -10,6 +10,7 @@ import { NodeTokenRepository } from '../core/storage/postgres/node-token.reposit
 import { AppError } from '../core/types/errors/app-error.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
 import { AgentHub } from './agents/agent-hub.js';
+import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
 import { agentHandlers } from './operations/agent.js';
@@ -20,12 +21,13 @@ export type Agents = ReturnType<typeof composeAgents>;
 
 /** Everything that is about the machines that are nodes. */
 export function composeAgents(
-  { config, database, daemonId, log }: Parts,
+  parts: Parts,
   stores: Stores,
   identity: Identity,
   address: () => DaemonAddress,
   sink: SampleSink | undefined,
 ) {
+  const { config, database, daemonId, log } = parts;
   const store = stores.agents;
   const tokenStore = new NodeTokenRepository(database.db);
   const service = new AgentService({
@@ -49,10 +51,17 @@ export function composeAgents(
     now,
     connect: (request) => service.connect(request),
   });
+  const orders = composeOrders(parts, stores, hub);
   const startedAt = now();
   return {
+    /** Reads what another daemon has sent. */
+    receive: orders.receive,
     hub,
-    handlers: { ...nodeTokenHandlers(service), ...agentHandlers(service, caSha256, now) },
+    handlers: {
+      ...nodeTokenHandlers(service),
+      ...agentHandlers(service, caSha256, now),
+      ...orders.handlers,
+    },
     tokenRule: {
       any: 'nodes:any',
       find: async (id: string) => {
@@ -62,6 +71,11 @@ export function composeAgents(
       },
       hidden: tokenNotFound,
     } as const,
+    /** Ends every connection of an agent, and what is read through other daemons. */
+    stop: async () => {
+      orders.close();
+      await hub.stop();
+    },
     /** Marks what is silent for too long. Agents have the time of a few heartbeats to come back to a daemon that was away. */
     sweep: () =>
       store.sweep({

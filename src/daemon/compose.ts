@@ -11,13 +11,14 @@ import { listen } from '../core/storage/postgres/listener.js';
 import { composeAgents } from './compose-agents.js';
 import { composeCalls } from './compose-calls.js';
 import { composeIdentity, gridId } from './compose-identity.js';
+import { mailbox } from './compose-orders.js';
 import { composeTransports } from './compose-transports.js';
 import { type ComposedSink, composeSink } from './compose-sink.js';
 import { EventHub } from './events/event-hub.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
 import { createLimits } from './limits/policy.js';
-import { composeObservability } from './observability/observability.js';
+import { composeObservability, type Observability } from './observability/observability.js';
 import { now, openStores, type Parts, retentionOf, type Stores } from './parts.js';
 import { openReplicas, type Replicas } from './replicas.js';
 import { version } from '../core/utils/version.js';
@@ -39,22 +40,18 @@ export interface Daemon {
 export async function compose(parts: Parts): Promise<Daemon> {
   const { config, database, log, daemonId, paths } = parts;
   const startedAt = now();
+  const sink = composeSink(config, log);
   const stores = openStores(parts);
   const interrupted = await takeUp(parts, stores, startedAt);
   const replicas = await composeReplicas(parts);
-  const { pool } = database;
-  const sink = composeSink(config, log);
-  const optional = { ...redisPart(replicas), ...influxPart(sink) };
-  const observed = composeObservability({ ...parts, pool, parts: optional });
-  sink?.writer.countWith(observed.influx);
+  const observed = composeObserved(parts, replicas, sink);
   const limits = observed.limits(createLimits(replicas.limiter, config));
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
   const { caSha256 } = identity;
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
-  const publicUrl = () => config.get('publicUrl') ?? reachable.api?.url;
-  const address = () => ({ publicUrl: publicUrl(), caSha256 });
+  const address = () => ({ publicUrl: config.get('publicUrl') ?? reachable.api?.url, caSha256 });
   const agents = composeAgents(parts, stores, identity, address, sink?.samples);
   const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
 
@@ -101,8 +98,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
       stopping.abort();
       const chored = housekeeping.stop();
       log.info({ interrupted: await runner.stopAll() }, 'jobs ended');
-      await endConnections({ transports, agents, hub });
-      await sink?.writer.close();
+      await endConnections({ transports, agents, hub, sink });
       await chored;
       await leadership.close();
       await listener.close();
@@ -118,12 +114,15 @@ async function endConnections(open: {
   readonly transports: Awaited<ReturnType<typeof composeTransports>>;
   readonly agents: Agents;
   readonly hub: EventHub;
+  readonly sink: ComposedSink | undefined;
 }): Promise<void> {
   open.transports.endStreams();
-  const heard = open.agents.hub.stop();
+  const heard = open.agents.stop();
   open.hub.close();
   await open.transports.close();
   await heard;
+  // After the last heartbeats.
+  await open.sink?.writer.close();
 }
 
 /** Says that this daemon lives, and takes up what it or another left behind when it died. Answers how many operations were interrupted. */
@@ -155,6 +154,19 @@ function redisPart(replicas: Replicas): Readonly<Record<string, () => 'ok' | 'de
   return { redis: () => (replicas.state() === 'ok' ? 'ok' : 'degraded') };
 }
 
+/** What the daemon is watched by, with what it can do without. */
+function composeObserved(
+  parts: Parts,
+  replicas: Replicas,
+  sink: ComposedSink | undefined,
+): Observability {
+  const optional = { ...redisPart(replicas), ...influxPart(sink) };
+  const { pool } = parts.database;
+  const observed = composeObservability({ ...parts, pool, parts: optional });
+  sink?.writer.countWith(observed.influx);
+  return observed;
+}
+
 function influxPart(
   sink: ComposedSink | undefined,
 ): Readonly<Record<string, () => 'ok' | 'degraded'>> {
@@ -184,7 +196,10 @@ function composeWakeUps(deps: {
     hub.wake();
   };
   replicas.wakeUps.onWake(woken);
-  return listen(parts.database.connection, 'syntropy_events', woken);
+  return listen(parts.database.connection, {
+    syntropy_events: woken,
+    [mailbox(parts.daemonId)]: agents.receive,
+  });
 }
 
 /** What is done by the clock, and by whom. */

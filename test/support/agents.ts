@@ -8,6 +8,7 @@ import type { Hardware } from '../../src/core/types/models/hardware.js';
 import type { Sample } from '../../src/core/types/models/sample.js';
 import type { Replica } from './remote-world.js';
 
+import { AgentLog } from '../../src/agent/agent-log.js';
 import { AgentFiles } from '../../src/agent/agent-files.js';
 import { runAgent } from '../../src/agent/agent.js';
 import { connect } from '../../src/agent/connection.js';
@@ -22,7 +23,12 @@ export interface AgentOptions {
   readonly version?: string;
   /** What it tells of its machine; nothing otherwise. */
   readonly reports?: Reports;
+  /** Whether the grid may start this machine anew. */
+  readonly mayRestart?: boolean;
 }
+
+/** What every test machine has. */
+export const CAPACITY = { cpuMillis: 4_000, memoryBytes: 8 * 2 ** 30, diskBytes: 100 * 2 ** 30 };
 
 /** A machine with a directory of its own, that runs the agent in this process. */
 export async function testAgent(options: AgentOptions = {}) {
@@ -32,6 +38,12 @@ export async function testAgent(options: AgentOptions = {}) {
   const identity: AgentIdentity = await ensureIdentity(files.directory);
   const machine = options.machine ?? randomBytes(32).toString('hex');
   const log: string[] = [];
+  const restarts: boolean[] = [];
+  const agentLog = new AgentLog(home, {
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+  });
   const write = (text: string, details: object = {}) =>
     void log.push(`${text} ${JSON.stringify(details)}`);
   let running: { readonly stop: AbortController; readonly ended: Promise<unknown> } | undefined;
@@ -45,7 +57,11 @@ export async function testAgent(options: AgentOptions = {}) {
     identity,
     machine,
     log,
+    /** What the grid may read of it. */
+    agentLog,
     home,
+    /** The restarts that it was told to do, each with whether by force. The test starts the machine anew, with `run`. */
+    restarts,
     join: (token: string, name?: string, rest: { readonly identity?: AgentIdentity } = {}) => {
       const decoded = requireToken(token);
       return join({
@@ -72,8 +88,14 @@ export async function testAgent(options: AgentOptions = {}) {
           bootId,
           version: options.version ?? '1.0.0',
           log: { info: write, warn: write, error: write },
+          agentLog,
           random: () => 0,
           ...(options.reports ? { reports: options.reports } : {}),
+          mayRestart: options.mayRestart ?? false,
+          control: {
+            capacity: () => Promise.resolve(CAPACITY),
+            restart: (force) => Promise.resolve(void restarts.push(force)),
+          },
         },
         abort.signal,
       ).then(
@@ -140,9 +162,7 @@ export async function connectOnce(
       membership,
       bootId: 'boot-1',
       version: '1.0.0',
-      observedGeneration: () => 0,
       onWelcome: () => welcome.resolve('welcome'),
-      onDesired: () => Promise.resolve(),
       onSkew: () => undefined,
     },
     stop.signal,

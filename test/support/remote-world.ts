@@ -72,7 +72,7 @@ export async function remoteWorld(
         flags: { 'api.listen': '127.0.0.1:0', ...options.config },
       }),
       database,
-      schemaVersion: 4,
+      schemaVersion: 5,
       masterKey: Buffer.alloc(32, 7),
       paths,
       log,

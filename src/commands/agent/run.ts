@@ -1,3 +1,5 @@
+import { Flags } from '@oclif/core';
+
 import { agentProgram } from '../../cli/agent-process.js';
 import { BaseCommand } from '../../cli/base-command.js';
 import { runForeground } from '../../cli/foreground.js';
@@ -9,14 +11,20 @@ export default class AgentRun extends BaseCommand {
     'Ends with the status of the agent: 3 when the grid will have it no more. Ctrl-C stops it.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --state-dir /var/lib/syntropy',
+    '<%= config.bin %> <%= command.id %> --state-dir /var/lib/syntropy --allow-restart',
   ];
+  static override flags = {
+    'allow-restart': Flags.boolean({
+      summary: 'Let the grid start this machine anew with `node restart`.',
+    }),
+  };
   static override enableJsonFlag = false;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AgentRun);
     const { stateDir } = this.localPaths(flags);
+    const allowed = flags['allow-restart'] ? ['--allow-restart'] : [];
     const program = agentProgram(this.installation);
-    this.exit(await runForeground([...program, 'run', '--state-dir', stateDir]));
+    this.exit(await runForeground([...program, 'run', '--state-dir', stateDir, ...allowed]));
   }
 }

@@ -1,3 +1,5 @@
+import { Flags } from '@oclif/core';
+
 import { BaseCommand } from '../../cli/base-command.js';
 import { confirm } from '../../cli/confirm.js';
 import {
@@ -12,13 +14,19 @@ import { given } from '../../cli/given.js';
 export default class NodeDelete extends BaseCommand {
   static override summary = 'Delete a node.';
   static override description =
-    'Its record, its labels and its join token go. Its operations and its events stay, and so does its stick: what is written on it is not erased, but the machine can no longer join with it. A node that anything still refers to is retired instead: hidden, and its name free again.';
+    'Its machine is told to take its keys away; --force deletes also a node whose machine is not there to be told. Its record, its labels and its join token go, and its keys open nothing from then on. Its operations and its events stay, and so does its stick: what is written on it is not erased, but the machine can no longer join with it. A node that anything still refers to is retired instead: hidden, and its name free again.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-01',
     '<%= config.bin %> <%= command.id %> node-01 --yes --json',
+    '<%= config.bin %> <%= command.id %> node-01 --force --yes',
   ];
   static override args = nodeArgument;
-  static override flags = { ...yesFlag, ...ifVersionFlag, ...idempotencyFlag };
+  static override flags = {
+    force: Flags.boolean({ summary: 'Also when its machine is not there to be told.' }),
+    ...yesFlag,
+    ...ifVersionFlag,
+    ...idempotencyFlag,
+  };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(NodeDelete);
@@ -31,7 +39,7 @@ export default class NodeDelete extends BaseCommand {
     });
     const deleted = await client.call(
       'nodes.delete',
-      given({ node: id, ifVersion: flags['if-version'] }),
+      given({ node: id, ifVersion: flags['if-version'], force: flags.force || undefined }),
       callOptions(flags),
     );
     this.log(
@@ -39,6 +47,9 @@ export default class NodeDelete extends BaseCommand {
         ? `Removed node ${name}.`
         : `Retired node ${name}: its history stays, its name is free.`,
     );
+    if (deleted.wiped === false) {
+      this.note('Its machine did not say that its keys are gone there; they open nothing.');
+    }
     return deleted;
   }
 }

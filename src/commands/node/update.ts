@@ -1,17 +1,29 @@
 import { Flags } from '@oclif/core';
 
 import { BaseCommand } from '../../cli/base-command.js';
-import { callOptions, idempotencyFlag, ifVersionFlag, nodeArgument } from '../../cli/flags.js';
+import {
+  callOptions,
+  idempotencyFlag,
+  ifVersionFlag,
+  nodeArgument,
+  timeoutFlag,
+  waitFlag,
+} from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
 import { labelChange } from '../../cli/labels.js';
+import { parseOffer } from '../../cli/offer.js';
+import { settledIfAsked } from '../../cli/wait-for-node.js';
 import { describeNode } from '../../cli/node-view.js';
 
 export default class NodeUpdate extends BaseCommand {
-  static override summary = 'Change the name, labels or description of a node.';
-  static override description = 'Its id stays, and so does everything that refers to it.';
+  static override summary =
+    'Change what is said of a node: its name, labels, owner, and what is lent of it.';
+  static override description =
+    'Its id stays, and so does everything that refers to it. An offer reaches the node, which says so; with --wait the command ends when it has.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-01 --name rack2-07',
     '<%= config.bin %> <%= command.id %> node-01 --label site=attic --label spare-',
+    '<%= config.bin %> <%= command.id %> node-01 --offer cpu=2,memory=4GiB,disk=50GiB --wait',
     '<%= config.bin %> <%= command.id %> node-01 --description "" --if-version 7',
   ];
   static override args = nodeArgument;
@@ -24,13 +36,25 @@ export default class NodeUpdate extends BaseCommand {
       multipleNonGreedy: true,
     }),
     description: Flags.string({ summary: 'New description; empty removes it.' }),
+    location: Flags.string({ summary: 'Where it stands; empty removes it.' }),
+    owner: Flags.string({
+      summary: 'Member that it belongs to from now on.',
+      helpValue: '<member>',
+    }),
+    offer: Flags.string({
+      summary: 'What is lent of it, such as cpu=2,memory=4GiB,disk=50GiB, or none.',
+      helpValue: '<offer>',
+    }),
+    ...waitFlag,
+    ...timeoutFlag,
     ...ifVersionFlag,
     ...idempotencyFlag,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(NodeUpdate);
-    const node = await this.client(flags).call(
+    const client = this.client(flags);
+    const changed = await client.call(
       'nodes.update',
       {
         node: args.node,
@@ -38,12 +62,16 @@ export default class NodeUpdate extends BaseCommand {
           ifVersion: flags['if-version'],
           name: flags.name,
           description: flags.description,
+          location: flags.location,
+          owner: flags.owner,
+          offer: flags.offer === undefined ? undefined : parseOffer(flags.offer),
         }),
         ...labelChange(flags.label ?? []),
       },
       callOptions(flags),
     );
-    this.log(describeNode(node));
+    const node = await settledIfAsked(client, changed, flags);
+    this.log('%s', describeNode(node));
     return { node };
   }
 }

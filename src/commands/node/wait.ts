@@ -30,7 +30,8 @@ export default class NodeWait extends BaseCommand {
     const { args, flags } = await this.parse(NodeWait);
     const node = await waitForNode(this.client(flags), {
       node: args.node,
-      statuses: flags.for,
+      until: ({ status }) => flags.for.includes(status),
+      aim: flags.for.join(' or '),
       timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
     });
     this.log(`Node ${node.name} is ${node.status}.`);

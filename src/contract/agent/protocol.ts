@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
 import { Hardware } from '../schemas/hardware.js';
 import { Sample } from '../schemas/sample.js';
+import { Capacity, LogUnit, NodeProblem, Offer } from '../schemas/node.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -61,7 +62,16 @@ export const ProofFrame = Type.Object(
 
 /** What a node is to be. `generation` rises with each change; the agent says which one it has reached. */
 export const Desired = Type.Object(
-  { generation: Type.Integer({ minimum: 1 }), name: Type.String({ maxLength: 255 }) },
+  {
+    generation: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+    name: Type.String({ maxLength: 255 }),
+    offer: Type.Optional(Offer),
+    drained: Type.Boolean(),
+    /** The start of the machine that is to end. Whoever has another boot id has obeyed. */
+    restart: Type.Optional(Type.Object({ bootId: Word, force: Type.Boolean() }, exact)),
+    /** It is to take its keys away and leave. */
+    dismissed: Type.Optional(Type.Literal(true)),
+  },
   exact,
 );
 export type Desired = Static<typeof Desired>;
@@ -103,6 +113,61 @@ export const HeartbeatFrame = Type.Object(
 /** What the machine is made of: after the welcome, and when it is another. */
 export const HardwareFrame = Type.Object({ hardware: Hardware }, exact);
 
+/** What has become of what the node is to be. Said each time that it was told anew. */
+export const ReportFrame = Type.Object(
+  {
+    report: Type.Object(
+      {
+        generation: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+        capacity: Capacity,
+        problems: Type.Array(NodeProblem, { maxItems: 16 }),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+
+/** Lines that fit one frame. */
+export const MAX_LOG_LINES = 64;
+
+/** The last lines of a log of the agent's own, and new ones if it is followed. Nothing else of the machine can be read. */
+export const LogsWanted = Type.Object(
+  {
+    id: Uuid,
+    unit: LogUnit,
+    lines: Type.Integer({ minimum: 0, maximum: 1_000 }),
+    follow: Type.Boolean(),
+  },
+  exact,
+);
+export type LogsWanted = Static<typeof LogsWanted>;
+
+export const LogsFrame = Type.Object({ logs: LogsWanted }, exact);
+
+/** That nobody reads it any more. */
+export const LogsEndFrame = Type.Object({ logsEnd: Type.Object({ id: Uuid }, exact) }, exact);
+
+export const LogLinesFrame = Type.Object(
+  {
+    logLines: Type.Object(
+      {
+        id: Uuid,
+        lines: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: MAX_LOG_LINES }),
+        dropped: Type.Integer({
+          minimum: 0,
+          maximum: 1_000_000_000,
+          description: 'Lines before these that were too many to be sent.',
+        }),
+        end: Type.Boolean(),
+      },
+      exact,
+    ),
+  },
+  exact,
+);
+export type LogLines = Static<typeof LogLinesFrame>['logLines'];
+
 /** That the machine is to be a node no more. */
 export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
 
@@ -131,13 +196,22 @@ export const RefusedFrame = Type.Object(
   exact,
 );
 
-export const AgentFrame = Type.Union([ProofFrame, HeartbeatFrame, HardwareFrame, LeaveFrame]);
+export const AgentFrame = Type.Union([
+  ProofFrame,
+  HeartbeatFrame,
+  HardwareFrame,
+  ReportFrame,
+  LogLinesFrame,
+  LeaveFrame,
+]);
 export type AgentFrame = Static<typeof AgentFrame>;
 export const DaemonFrame = Type.Union([
   HelloFrame,
   WelcomeFrame,
   DesiredFrame,
   BeatenFrame,
+  LogsFrame,
+  LogsEndFrame,
   LeftFrame,
   RefusedFrame,
 ]);
@@ -145,6 +219,7 @@ export type DaemonFrame = Static<typeof DaemonFrame>;
 
 export type Proof = Static<typeof ProofFrame>['proof'];
 export type Heartbeat = Static<typeof HeartbeatFrame>['heartbeat'];
+export type Report = Static<typeof ReportFrame>['report'];
 export type Refused = Static<typeof RefusedFrame>['refused'];
 
 /**

@@ -11,7 +11,15 @@ import {
   Ref,
 } from '../schemas/common.js';
 import { Drive } from '../schemas/drive.js';
-import { Labels, Node, NodeDetails, NodeName, NodeStatus } from '../schemas/node.js';
+import {
+  Labels,
+  LogUnit,
+  Node,
+  NodeDetails,
+  NodeName,
+  NodeStatus,
+  Offer,
+} from '../schemas/node.js';
 import { OperationRecord } from '../schemas/operation.js';
 
 export const listNodes = operation({
@@ -188,8 +196,17 @@ export const updateNode = operation({
     ifVersion: Type.Optional(IfVersion),
     name: Type.Optional(NodeName),
     description: Type.Optional(Type.String({ maxLength: 1024, description: 'Empty removes it.' })),
+    location: Type.Optional(Type.String({ maxLength: 255, description: 'Empty removes it.' })),
+    owner: Type.Optional(
+      Type.String({ ...Ref, description: 'Member that it belongs to from now on.' }),
+    ),
     labels: Type.Optional(Labels),
     removeLabels: Type.Optional(Type.Array(Type.String({ maxLength: 63 }), { maxItems: 64 })),
+    offer: Type.Optional(
+      Type.Union([Offer, Type.Null()], {
+        description: 'Parts that are given replace those of before; null lends nothing any more.',
+      }),
+    ),
   }),
   output: Node,
   errors: [
@@ -197,24 +214,106 @@ export const updateNode = operation({
     'NODE_NAME_TAKEN',
     'NAME_INVALID',
     'INPUT_INVALID',
+    'MEMBER_NOT_FOUND',
+    'OFFER_EXCEEDS_HARDWARE',
     'VERSION_CONFLICT',
   ],
   idempotent: true,
 });
 
+export const restartNode = operation({
+  id: 'nodes.restart',
+  kind: 'mutation',
+  summary:
+    'Start the machine of a node anew. It has obeyed when it is online with another boot id.',
+  permission: 'nodes:write',
+  http: ['POST', '/v1/nodes/:node/restart'],
+  object: { kind: 'node', field: 'node' },
+  httpStatus: 202,
+  input: Input({
+    node: Ref,
+    force: Type.Optional(
+      Type.Boolean({ description: 'At once, without ending what runs there in order.' }),
+    ),
+  }),
+  output: Type.Object({
+    node: Node,
+    bootId: Type.String({ description: 'Of the start that is to end.' }),
+  }),
+  errors: ['NODE_NOT_FOUND', 'NODE_OFFLINE'],
+  idempotent: true,
+});
+
+export const drainNode = operation({
+  id: 'nodes.drain',
+  kind: 'mutation',
+  summary: 'Give a node no new work.',
+  permission: 'nodes:write',
+  http: ['POST', '/v1/nodes/:node/drain'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({ node: Ref, reason: Type.Optional(Type.String({ maxLength: 1024 })) }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND'],
+  idempotent: true,
+});
+
+export const undrainNode = operation({
+  id: 'nodes.undrain',
+  kind: 'mutation',
+  summary: 'Give a node work again.',
+  permission: 'nodes:write',
+  http: ['POST', '/v1/nodes/:node/undrain'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({ node: Ref }),
+  output: Node,
+  errors: ['NODE_NOT_FOUND'],
+  idempotent: true,
+});
+
+export const followNodeLogs = operation({
+  id: 'nodes.logs',
+  kind: 'stream',
+  summary:
+    'The last lines of the log of a node’s agent, and new ones for as long as it is followed.',
+  permission: 'nodes:write',
+  http: ['GET', '/v1/nodes/:node/logs'],
+  object: { kind: 'node', field: 'node' },
+  input: Input({
+    node: Ref,
+    unit: Type.Optional(LogUnit),
+    lines: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000, default: 100 })),
+    follow: Type.Optional(Type.Boolean()),
+  }),
+  output: Type.Union([
+    Type.Object({ line: Type.String({ description: 'As the agent wrote it, one JSON object.' }) }),
+    Type.Object({ dropped: Type.Integer({ description: 'Lines that are missing here.' }) }),
+  ]),
+  errors: ['NODE_NOT_FOUND', 'NODE_OFFLINE', 'LIMIT_REACHED', 'TIMED_OUT'],
+});
+
 export const deleteNode = operation({
   id: 'nodes.delete',
   kind: 'mutation',
-  summary: 'Remove a node, or retire it when anything still refers to it.',
+  summary:
+    'Have a node take its keys away, and remove it, or retire it when anything still refers to it.',
   permission: 'nodes:write',
   http: ['DELETE', '/v1/nodes/:node'],
   object: { kind: 'node', field: 'node' },
-  input: Input({ node: Ref, ifVersion: Type.Optional(IfVersion) }),
+  input: Input({
+    node: Ref,
+    ifVersion: Type.Optional(IfVersion),
+    force: Type.Optional(
+      Type.Boolean({ description: 'Also when its machine is not there to be told.' }),
+    ),
+  }),
   output: Type.Object({
     node: Node,
     outcome: Type.Union([Type.Literal('removed'), Type.Literal('retired')]),
+    wiped: Type.Optional(
+      Type.Boolean({ description: 'Whether its machine has said that its keys are gone there.' }),
+    ),
   }),
-  errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'VERSION_CONFLICT'],
+  errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'NODE_OFFLINE', 'VERSION_CONFLICT'],
   idempotent: true,
 });
 

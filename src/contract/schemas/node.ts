@@ -52,6 +52,38 @@ export const Provisioning = Type.Object({
   joinTokenExpiresAt: Type.Optional(Timestamp),
 });
 
+/** Parts of a machine that can be lent. */
+const lendable = {
+  cpuMillis: Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'Thousandths of a core.',
+  }),
+  memoryBytes: Bytes,
+  diskBytes: Bytes,
+};
+
+/** What there is to lend. */
+export const Capacity = Type.Object(lendable, { additionalProperties: false });
+export type Capacity = Static<typeof Capacity>;
+
+/** What an owner lends of a machine. A part that is missing is not lent. */
+export const Offer = Type.Partial(Capacity);
+export type Offer = Static<typeof Offer>;
+
+/** What of a node has a log that the grid may read: the agent's own programs, and nothing else of a member's machine. */
+export const LogUnit = Type.Literal('agent', { description: 'Whose log.' });
+
+/** What a node could not do of what it is told. */
+export const NodeProblem = Type.Object(
+  {
+    code: Type.String({ pattern: '^[A-Z][A-Z_]{1,62}$' }),
+    message: Type.String({ maxLength: 512, pattern: String.raw`^[^\p{C}]*$` }),
+  },
+  { additionalProperties: false },
+);
+export type NodeProblem = Static<typeof NodeProblem>;
+
 /** What is known of the machine that joined as a node. */
 export const NodeAgent = Type.Object({
   approval: Type.Union([
@@ -70,6 +102,10 @@ export const NodeAgent = Type.Object({
   ),
   generation: Type.Integer({ description: 'Rises with each change of what the node is to be.' }),
   observedGeneration: Type.Integer({ description: 'What the node has reached.' }),
+  capacity: Type.Optional(Capacity),
+  problems: Type.Array(NodeProblem, {
+    description: 'What it could not do of what it is told.',
+  }),
 });
 
 export const Node = Type.Object({
@@ -80,7 +116,15 @@ export const Node = Type.Object({
   statusReason: Type.Optional(Type.String()),
   statusSince: Timestamp,
   description: Type.Optional(Type.String()),
+  location: Type.Optional(Type.String()),
   labels: Type.Record(Type.String(), Type.String()),
+  offer: Type.Optional(Offer),
+  drained: Type.Optional(
+    Type.Object(
+      { since: Timestamp, reason: Type.Optional(Type.String()) },
+      { description: 'It takes no new work.' },
+    ),
+  ),
   formerName: Type.Optional(Type.String()),
   provisioning: Type.Optional(Provisioning),
   agent: Type.Optional(NodeAgent),

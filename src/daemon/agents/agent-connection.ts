@@ -6,6 +6,7 @@ import { Compile } from 'typebox/compile';
 
 import type { ConnectRequest } from '../../core/services/node/agent.service.js';
 import type { Beat, Connected } from '../../core/services/node/agent.ports.js';
+import type { DesiredNode } from '../../core/types/models/agent.js';
 import type { Hardware } from '../../core/types/models/hardware.js';
 import type { Named } from '../../core/types/models/member.js';
 
@@ -16,7 +17,10 @@ import {
   type Heartbeat,
   type Proof,
   proofText,
+  type Report,
 } from '../../contract/agent/protocol.js';
+import { latestOnly } from '../../core/utils/latest-only.js';
+import { type LogRequest, LogRequests, type LogSink } from './log-requests.js';
 import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
@@ -49,7 +53,10 @@ export interface AgentConnectionDeps {
   readonly now: () => Date;
   /** @throws {AppError} why it is not believed. */
   readonly connect: (request: ConnectRequest) => Promise<Connected>;
+  readonly report: (sessionId: string, report: Report) => Promise<void>;
   readonly leave: (sessionId: string) => Promise<void>;
+  /** It is believed, and can be told things. */
+  readonly onWelcome: () => void;
   readonly onBeat: (beat: Beat) => void;
   readonly onHardware: (sessionId: string, hardware: Hardware) => void;
   /** It has been believed, and is no more. */
@@ -63,7 +70,11 @@ export class AgentConnection {
   readonly #deps: AgentConnectionDeps;
   readonly #nonce = randomBytes(32).toString('base64url');
   #silence: NodeJS.Timeout;
+  /** However many arrive while one is noted, the latest is noted once more. */
+  readonly #reports = latestOnly<Report>((report) => this.#note(report));
+  readonly #logs = new LogRequests((frame) => this.#send(frame));
   #node: Named | undefined;
+  #told = 0;
   #proving: Promise<void> | undefined;
   #seq = 0;
   #frames = 0;
@@ -100,6 +111,19 @@ export class AgentConnection {
     this.#close(CLOSE.refused, code);
   }
 
+  /** Says what the node is to be from now on. */
+  tell(desired: DesiredNode): void {
+    if (!this.#node || desired.generation <= this.#told) return;
+    this.#told = desired.generation;
+    this.#send({ desired });
+  }
+
+  /** Asks for lines of its log, until what it answers is called. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
+  readLog(id: string, request: LogRequest, sink: LogSink): () => void {
+    if (this.#node) return this.#logs.open(id, request, sink);
+    throw new AppError('NODE_OFFLINE', 'The node is just connecting.');
+  }
+
   /** The daemon stops: the agent comes again at once, to this one or another. */
   stop(): void {
     this.#close(CLOSE.stopping, 'stopping');
@@ -111,6 +135,8 @@ export class AgentConnection {
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
     if ('hardware' in frame) return this.#describe(frame.hardware);
+    if ('report' in frame) return this.#report(frame.report);
+    if ('logLines' in frame) return this.#logs.receive(frame.logLines);
     if ('leave' in frame) return void this.#leave();
     if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
@@ -118,8 +144,9 @@ export class AgentConnection {
 
   async #prove(proof: Proof): Promise<void> {
     try {
-      const { node, generation } = await this.#believed(proof);
+      const { node, desired } = await this.#believed(proof);
       this.#node = node;
+      this.#told = desired.generation;
       // From now on by heartbeats that are missing.
       clearTimeout(this.#silence);
       this.#silence = this.#terminateAfter(SILENCE_MS);
@@ -128,9 +155,10 @@ export class AgentConnection {
           protocol: proof.protocol,
           node,
           heartbeatSeconds: HEARTBEAT_SECONDS,
-          desired: { generation, name: node.name },
+          desired,
         },
       });
+      this.#deps.onWelcome();
     } catch (error) {
       if (error instanceof AppError) return this.refuse(error);
       this.#deps.log.error({ err: error }, 'bug');
@@ -198,9 +226,24 @@ export class AgentConnection {
     this.#deps.onHardware(this.sessionId, hardware);
   }
 
+  #report(report: Report): void {
+    if (!this.#node) return this.#close(CLOSE.policy, 'bad_frame');
+    this.#reports.offer(report);
+  }
+
+  async #note(report: Report): Promise<void> {
+    try {
+      await this.#deps.report(this.sessionId, report);
+    } catch (error) {
+      // It reports again when it connects next, and how far it has come is in each heartbeat.
+      this.#deps.log.warn({ err: error }, 'what an agent reports could not be noted');
+    }
+  }
+
   /** Also when it broke off while it was being believed. */
   async #ended(): Promise<void> {
     clearTimeout(this.#silence);
+    this.#logs.close();
     await this.#proving;
     clearTimeout(this.#silence);
     if (this.#node) this.#deps.onEnd(this.sessionId);

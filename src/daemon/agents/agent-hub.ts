@@ -6,6 +6,7 @@ import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
 import type { MachineStore } from '../../core/services/node/machine.ports.js';
 import type { SampleSink } from '../../core/services/node/sample.ports.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
+import type { LogRequest, LogSink } from './log-requests.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
 
 import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
@@ -16,8 +17,11 @@ import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
 const MAX_AGENTS = 10_000;
+/** Events after which a connection may no longer be its node’s, or a node is to be something else. */
+const ENDS = /^node\.(removed|retired|rejected|joined|deleted?)$/;
+const ORDERS = /^node\.(updated?|restart(-ordered)?|(un)?drain(ed)?|deleted?)$/;
 
-type Store = Pick<AgentStore, 'beat' | 'stale' | 'leave' | 'disconnect'>;
+type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' | 'disconnect'>;
 
 export interface AgentHubDeps extends Pick<
   AgentConnectionDeps,
@@ -44,6 +48,7 @@ export class AgentHub {
   });
   /** However many things happen while it is looked up, it is looked up once more. */
   readonly #stale = latestOnly<undefined>(() => this.#dropStale());
+  readonly #orders = latestOnly<undefined>(() => this.#tell());
   #isStopping = false;
 
   constructor(deps: AgentHubDeps) {
@@ -70,12 +75,15 @@ export class AgentHub {
         ...deps,
         log,
         source,
+        report: (sessionId, report) => store.report(sessionId, report),
         leave: (sessionId) => store.leave(sessionId),
         connect: async (proven) => {
           const connected = await deps.connect(proven);
           this.#ailments.begin(proven.sessionId, connected.ailments);
           return connected;
         },
+        // What was ordered while it was being believed.
+        onWelcome: () => this.#orders.offer(undefined),
         onBeat: (beat) => {
           this.#heartbeats.add(beat);
           this.#ailments.heard(beat);
@@ -104,10 +112,17 @@ export class AgentHub {
     });
   };
 
+  /** Asks an agent for lines of its log, until what it answers is called. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
+  readLog(sessionId: string, id: string, request: LogRequest, sink: LogSink): () => void {
+    const connection = this.#connections.get(sessionId);
+    if (connection) return connection.readLog(id, request, sink);
+    throw new AppError('NODE_OFFLINE', 'The node has just gone.');
+  }
+
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {
-    if (type !== undefined && !/^node\.(removed|retired|rejected|joined)$/.test(type)) return;
-    this.#stale.offer(undefined);
+    if (type === undefined || ENDS.test(type)) this.#stale.offer(undefined);
+    if (type === undefined || ORDERS.test(type)) this.#orders.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */
@@ -137,6 +152,16 @@ export class AgentHub {
       return sample ? [{ node: { id, name }, sample }] : [];
     });
     sink.add(samples, now());
+  }
+
+  async #tell(): Promise<void> {
+    try {
+      const behind = await this.#deps.store.behind(this.#deps.daemonId);
+      for (const { sessionId, desired } of behind) this.#connections.get(sessionId)?.tell(desired);
+    } catch (error) {
+      // Whoever connects anew is told as well.
+      this.#deps.log.warn({ err: error }, 'agents could not be told what is wanted of them');
+    }
   }
 
   #supersede(sessionId: string): void {

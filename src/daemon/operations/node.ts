@@ -12,7 +12,7 @@ const DEFAULT_LIMIT = 100;
 /** Nodes: from the contract to the rules and back. */
 export function nodeHandlers(
   nodes: NodeService,
-): Pick<Handlers, 'nodes.list' | 'nodes.plan' | 'nodes.create' | 'nodes.update' | 'nodes.delete'> {
+): Pick<Handlers, 'nodes.list' | 'nodes.plan' | 'nodes.create' | 'nodes.update'> {
   return {
     'nodes.list': async ({ status, label, retired, cursor, limit = DEFAULT_LIMIT }) => {
       const page = await nodes.list({
@@ -47,8 +47,7 @@ export function nodeHandlers(
       note({ object: { kind: 'node', ref: node.id } });
       return { node, operation: showOperation(operation), warnings };
     },
-    'nodes.update': ({ node, ...change }) => nodes.update(node, change),
-    'nodes.delete': ({ node, ifVersion }) => nodes.delete(node, ifVersion),
+    'nodes.update': ({ node, ...change }, { subject }) => nodes.update(node, change, subject),
   };
 }
 

@@ -20,6 +20,7 @@ async function freshHome() {
     quickstart: () => run('scripts/quickstart.mjs', home),
     syntropy: (...args: string[]) => run('bin/syntropy.cjs', ...args),
     async [Symbol.asyncDispose]() {
+      run('bin/syntropy.cjs', 'agent', 'leave', '--yes', '--force');
       run('bin/syntropy.cjs', 'daemon', 'stop');
       await rm(home, { recursive: true, force: true });
     },
@@ -33,11 +34,13 @@ it('makes a first node once, and keeps what is not its own', async () => {
   const first = home.quickstart();
   expect(first).toMatchObject({ status: 0 });
   expect(first.stdout).toMatch(/^node-01 +provisioned +/m);
+  expect(first.stdout).toMatch(/^node-02 +online +/m);
   expect((await stat(home.image)).size).toBeGreaterThan(1 << 20);
 
   const second = home.quickstart();
   expect(second).toMatchObject({ status: 0 });
   expect(second.stdout).toContain('It is there already, and so is');
+  expect(second.stdout).toContain('It is node-02 already.');
 
   await rm(home.image);
   const again = home.quickstart();

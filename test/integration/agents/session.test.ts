@@ -22,7 +22,7 @@ describe('an agent that is connected', () => {
     const { ended } = await agent.run();
     await statusOf(world.admin, 'node-02', 'online');
 
-    await world.admin.call('nodes.delete', { node: 'node-02' });
+    await world.admin.call('nodes.delete', { node: 'node-02', force: true });
 
     expect(await ended).toMatchObject({ code: 'AGENT_UNKNOWN' });
     expect(await agent.files.status()).toMatchObject({ state: 'refused' });

@@ -140,7 +140,7 @@ describe('the values for completion', () => {
 describe('bash', () => {
   it('completes commands, and their flags', async () => {
     expect(await inBash('no')).toEqual(['node']);
-    expect(await inBash('node', 'd')).toEqual(['delete']);
+    expect(await inBash('node', 'd')).toEqual(['delete', 'drain']);
     expect(await inBash('node', 'create', '--acc')).toEqual(['--accept-risk']);
   });
 
@@ -174,7 +174,7 @@ describe('syntropy autocomplete', () => {
 describe.skipIf(missing('shells'))('fish', () => {
   it('completes commands, and their flags', async () => {
     expect(await inFish('no')).toEqual(['node']);
-    expect(await inFish('node d')).toEqual(['delete']);
+    expect(await inFish('node d')).toEqual(['delete', 'drain']);
     expect(await inFish('node create --acc')).toEqual(['--accept-risk']);
     expect(await inFish('node wait attic --for onl')).toEqual(['online']);
   });

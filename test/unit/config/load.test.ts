@@ -129,6 +129,7 @@ describe('setting a value', () => {
       'database.url': 'postgres://u@db/syntropy?sslmode="require"',
       publicUrl: 'https://grid.example/ünïcode#"\\',
       'api.listen': '[::1]:8080',
+      'influx.url': 'https://influx.example:8086',
       'log.level': 'debug',
     };
     for (const [key, setting] of Object.entries(settings)) {

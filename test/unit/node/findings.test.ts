@@ -25,6 +25,7 @@ function node(changed: Partial<Node> = {}, agent: Partial<NonNullable<Node['agen
       version: '1.2.3',
       generation: 1,
       observedGeneration: 1,
+      problems: [],
       ...agent,
     },
     ...changed,
@@ -65,6 +66,7 @@ describe('the findings of a node', () => {
     ['machine-changed', node({ status: 'offline' }, { approval: 'pending' })],
     ['clock-off', node({}, { clockSkewMs: -31_000 })],
     ['agent-outdated', node({}, { version: '1.1.9' })],
+    ['order-not-done', node({}, { problems: [{ code: 'RESTART_NOT_ALLOWED', message: 'No.' }] })],
     ['degraded', node({ status: 'degraded', statusReason: 'It comes and goes.' })],
   ])('tell %s', (code, of) => {
     expect(codesOf(of)).toContain(code);

@@ -5,10 +5,13 @@ import { lineOf } from '../../../src/core/storage/influx/line-protocol.js';
 
 const at = new Date('2026-11-24T12:00:00.123Z');
 
+const apart = (text: string, by: string) => text.split(new RegExp(`(?<!\\\\)${by}`));
+const plain = (text: string) => text.replaceAll(/\\([,= ])/g, '$1');
+/** What is left of a text that a line cannot hold. */
+const kept = (value: string) => value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '').replaceAll('\\', '/');
+
 /** Takes a line apart as the protocol has it: an escaped character separates nothing. */
 function read(line: string) {
-  const apart = (text: string, by: string) => text.split(new RegExp(`(?<!\\\\)${by}`));
-  const plain = (text: string) => text.replaceAll(/\\([,= ])/g, '$1');
   const [head = '', fields = '', time, ...more] = apart(line, ' ');
   const [measurement, ...tags] = apart(head, ',');
   return {
@@ -56,8 +59,6 @@ describe('a line', () => {
           time: String(at.getTime()),
           more: [],
         });
-        const kept = (value: string) =>
-          value.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '').replaceAll('\\', '/');
         const expected = Object.entries({ one: kept(one), two: kept(two) });
         expect(tags).toEqual(Object.fromEntries(expected.filter(([, value]) => value !== '')));
       }),

@@ -1,4 +1,10 @@
-import type { Approval, NodeToken } from '../../types/models/agent.js';
+import type {
+  Approval,
+  Capacity,
+  DesiredNode,
+  NodeProblem,
+  NodeToken,
+} from '../../types/models/agent.js';
 import type { Named } from '../../types/models/member.js';
 import type { Node } from '../../types/models/node.js';
 import type { Sample } from '../../types/models/sample.js';
@@ -79,7 +85,7 @@ export interface AgentSession {
 /** What is known of the node of a session that begins. */
 export interface Connected {
   readonly node: Named;
-  readonly generation: number;
+  readonly desired: DesiredNode;
   /** What was wrong with the machine when it was last watched. */
   readonly ailments: readonly Ailment[];
 }
@@ -91,6 +97,19 @@ export interface Beat {
   readonly skewMs: number;
   readonly observedGeneration: number;
   readonly sample?: Sample;
+}
+
+/** What an agent says has become of what it was told. */
+export interface NodeReport {
+  readonly generation: number;
+  readonly capacity: Capacity;
+  readonly problems: readonly NodeProblem[];
+}
+
+/** A session, and what it is to be told. */
+export interface ToTell {
+  readonly sessionId: string;
+  readonly desired: DesiredNode;
 }
 
 /** Agents as they are stored. Times are the database's own, so that daemons with other clocks agree. */
@@ -115,6 +134,10 @@ export interface AgentStore {
   beat(beats: readonly Beat[]): Promise<readonly string[]>;
   /** Of these sessions, those that are no longer their node's: it was deleted, turned away, or connected anew. */
   stale(sessionIds: readonly string[]): Promise<readonly string[]>;
+  /** What the sessions of this daemon are to be told: those whose node is to be what it is not yet. At most 1,000. */
+  behind(daemonId: string): Promise<readonly ToTell[]>;
+  /** Notes what an agent says of its node. Nothing when the session is no longer its node's. */
+  report(sessionId: string, report: NodeReport): Promise<void>;
   /** The machine of this session is its node no more: its keys open nothing, and nobody waits for it. */
   leave(sessionId: string): Promise<void>;
   /** The connection has ended; the node is silent from when it was last heard of. */

@@ -37,7 +37,12 @@ export function findingsOf(node: Node, seen: Seen): readonly Finding[] {
     ...ofLife(node, seen.now),
     ...ofApproval(node),
     ...(isConnected
-      ? [...ofSample(seen.sample), ...ofClock(node), ...ofAgent(node, seen.version)]
+      ? [
+          ...ofSample(seen.sample),
+          ...ofClock(node),
+          ...ofOrders(node),
+          ...ofAgent(node, seen.version),
+        ]
       : []),
   ];
   const isExplained = found.some(({ severity }) => severity === 'critical');
@@ -152,6 +157,16 @@ function ofClock({ agent }: Node): readonly Finding[] {
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const message = `Its clock is ${seconds} s ${skewMs > 0 ? 'ahead' : 'behind'}.`;
   return [critical('clock-off', message, 'Let the machine keep its time by NTP.')];
+}
+
+function ofOrders({ agent }: Node): readonly Finding[] {
+  return (agent?.problems ?? []).map(({ message }) =>
+    warning(
+      'order-not-done',
+      `It could not do what it was told: ${message}`,
+      'Take away what stands in its way, or change what it is told.',
+    ),
+  );
 }
 
 function ofAgent({ agent }: Node, version: string): readonly Finding[] {

@@ -1,3 +1,4 @@
+import type { Offer } from '../../types/models/agent.js';
 import type { Drive } from '../../types/models/drive.js';
 import type { ImageFacts } from '../../types/models/image.js';
 import type { Named } from '../../types/models/member.js';
@@ -85,6 +86,11 @@ export interface EndProvisioning {
 
 export interface NodeChange {
   readonly name?: string;
+  readonly ownerId?: string;
+  /** Empty text removes it. */
+  readonly location?: string;
+  /** Parts replace those of before; null takes all of it back. */
+  readonly offer?: Offer | null;
   /** Empty text removes it. */
   readonly description?: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -114,7 +120,7 @@ export interface NodeStore {
   beginProvisioning(begin: BeginProvisioning): Promise<{ node: Node; operation: OperationRecord }>;
   reportProgress(operationId: string, progress: OperationProgress): Promise<void>;
   endProvisioning(end: EndProvisioning): Promise<void>;
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, VERSION_CONFLICT. */
+  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, OFFER_EXCEEDS_HARDWARE, VERSION_CONFLICT. */
   update(ref: string, change: NodeChange, now: Date): Promise<Node>;
   /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, VERSION_CONFLICT. */
   delete(

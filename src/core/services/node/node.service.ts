@@ -28,6 +28,12 @@ export interface CreateNodeRequest {
   readonly eject: boolean;
 }
 
+/** What people say about a node. */
+export interface UpdateNodeRequest extends Omit<NodeChange, 'ownerId'> {
+  /** Id or name of the member that it belongs to from now on. */
+  readonly owner?: string;
+}
+
 export interface NodePlan {
   readonly name: string;
   readonly ownerId: string;
@@ -105,19 +111,23 @@ export class NodeService {
     }
   }
 
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID, VERSION_CONFLICT. */
-  async update(ref: string, change: NodeChange): Promise<Node> {
+  /**
+   * @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID, MEMBER_NOT_FOUND, PERMISSION_DENIED (to give a node
+   *   to another member), OFFER_EXCEEDS_HARDWARE, VERSION_CONFLICT.
+   */
+  async update(ref: string, request: UpdateNodeRequest, caller: Caller): Promise<Node> {
+    const { owner, ...change } = request;
     if (change.name !== undefined) requireName(change.name);
-    const { ifVersion: _, ...wanted } = change;
+    const { ifVersion: _, ...wanted } = request;
     if (Object.values(wanted).every((value) => value === undefined)) {
       throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
     }
-    return this.#deps.store.update(ref, change, this.#deps.now());
-  }
-
-  /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, VERSION_CONFLICT. */
-  delete(ref: string, ifVersion?: number): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
-    return this.#deps.store.delete(ref, ifVersion, this.#deps.now());
+    const ownerId = owner === undefined ? undefined : await this.#ownerId({ owner }, caller);
+    return this.#deps.store.update(
+      ref,
+      { ...change, ...(ownerId === undefined ? {} : { ownerId }) },
+      this.#deps.now(),
+    );
   }
 
   async #begin(request: CreateNodeRequest, plan: NodePlan, caller: Caller) {
@@ -187,7 +197,7 @@ export class NodeService {
   }
 
   /** @throws {AppError} MEMBER_NOT_FOUND, PERMISSION_DENIED (a node for somebody else). */
-  async #ownerId({ owner }: CreateNodeRequest, caller: Caller): Promise<string> {
+  async #ownerId({ owner }: { readonly owner?: string }, caller: Caller): Promise<string> {
     if (owner === undefined) return caller.id;
     const { id } = await this.#deps.owners.get(owner);
     if (id === caller.id || caller.permissions.has('nodes:any')) return id;

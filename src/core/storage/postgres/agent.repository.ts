@@ -6,11 +6,13 @@ import type {
   Beat,
   Connected,
   KnownAgent,
+  NodeReport,
   Redeemed,
   Redemption,
+  ToTell,
 } from '../../services/node/agent.ports.js';
 import type { LifeEvent } from '../../utils/node-life.js';
-import type { Approval } from '../../types/models/agent.js';
+import type { Approval, DesiredNode } from '../../types/models/agent.js';
 import type { Node } from '../../types/models/node.js';
 
 import { knownAilments } from '../../utils/node-ailments.js';
@@ -19,6 +21,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { violatedConstraint } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
 import { assess, type Assessed } from './node-assessment.js';
+import { desiredColumn } from './node-desired.js';
 import { moveNode } from './node-status.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 import { sampleColumns, sampleRecord, toSampleRow } from './sample.rows.js';
@@ -27,6 +30,9 @@ const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
 const KEPT_CONNECTS = 10;
 /** Nodes that one sweep moves in one transaction; the next takes up the rest. */
 const SWEEP_PAGE = 500;
+
+/** Sessions that are told in one round; the next takes up the rest. */
+const TOLD_AT_ONCE = 1_000;
 
 const WAITS = 'It waits to be approved.';
 
@@ -88,19 +94,33 @@ export class AgentRepository implements AgentStore {
 
   async connect(session: AgentSession): Promise<Connected> {
     return this.#db.transaction().execute(async (tx) => {
-      const { rows } = await sql<Assessed & { generation: string }>`
-        update node_agents set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
+      const { rows } = await sql<Assessed & { earlier: string | null }>`
+        update node_agents a set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
           boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
           connected_at = now(), last_seen_at = now(), clock_skew_ms = ${session.skewMs},
           connects = (connects || now())[greatest(1, cardinality(connects) + 2 - ${KEPT_CONNECTS}::int):]
-        where node_id = ${session.nodeId} and approval = 'approved'
-        returning node_id, connects, ailments, now() as now, generation`.execute(tx);
+        from (select boot_id from node_agents where node_id = ${session.nodeId} for update) as before
+        where a.node_id = ${session.nodeId} and approval = 'approved'
+        returning node_id, connects, ailments, now() as now, before.boot_id as earlier`.execute(tx);
       const [agent] = rows;
       if (!agent) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
       const row = await assess(tx, agent);
+      if (agent.earlier !== null && agent.earlier !== session.bootId) {
+        await appendEvent(tx, {
+          type: 'node.started',
+          object: { kind: 'node', id: row.id },
+          payload: { name: row.name, bootId: session.bootId },
+        });
+      }
+      const { rows: told } = await sql<{ desired: DesiredNode }>`
+        select ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id where n.id = ${row.id}`.execute(
+        tx,
+      );
+      const [first] = told;
+      if (!first) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
       return {
         node: { id: row.id, name: row.name },
-        generation: Number(agent.generation),
+        desired: first.desired,
         ailments: knownAilments(agent.ailments),
       };
     });
@@ -176,6 +196,32 @@ export class AgentRepository implements AgentStore {
       this.#db,
     );
     return rows.map(({ id }) => id);
+  }
+
+  async behind(daemonId: string): Promise<readonly ToTell[]> {
+    const { rows } = await sql<ToTell>`
+      select a.session_id as "sessionId", ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id
+      where a.daemon_id = ${daemonId} and a.session_id is not null and a.observed_generation < a.generation and a.approval = 'approved'
+      limit ${TOLD_AT_ONCE}`.execute(this.#db);
+    return rows;
+  }
+
+  async report(sessionId: string, { generation, capacity, problems }: NodeReport): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ node_id: string; name: string }>`
+        update node_agents a set observed_generation = least(a.generation, greatest(a.observed_generation, ${generation}::bigint)),
+          capacity = ${JSON.stringify(capacity)}::jsonb, problems = ${JSON.stringify(problems)}::jsonb
+        from nodes n where a.session_id = ${sessionId} and n.id = a.node_id and (a.observed_generation < least(a.generation, ${generation}::bigint)
+          or a.capacity is distinct from ${JSON.stringify(capacity)}::jsonb or a.problems <> ${JSON.stringify(problems)}::jsonb)
+        returning a.node_id, n.name`.execute(tx);
+      const [node] = rows;
+      if (!node) return;
+      await appendEvent(tx, {
+        type: 'node.reported',
+        object: { kind: 'node', id: node.node_id },
+        payload: { name: node.name, generation, problems: problems.map(({ code }) => code) },
+      });
+    });
   }
 
   async leave(sessionId: string): Promise<void> {

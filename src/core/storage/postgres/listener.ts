@@ -5,14 +5,13 @@ const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 10_000;
 
 /**
- * Listens on one channel for as long as the process lives, on a connection of its own, and connects again when that breaks.
- * Notifications may be lost meanwhile: `onNotify` is also called, without a payload, after each connect, and
+ * Listens on channels for as long as the process lives, on a connection of its own, and connects again when that breaks.
+ * Notifications may be lost meanwhile: each listener is also called, without a payload, after each connect, and
  * readers poll besides.
  */
 export function listen(
   connection: pg.ClientConfig,
-  channel: string,
-  onNotify: (payload: string | undefined) => void,
+  channels: Readonly<Record<string, (payload: string | undefined) => void>>,
 ): { close(): Promise<void> } {
   let client: pg.Client | undefined;
   let closed = false;
@@ -39,14 +38,16 @@ export function listen(
     });
     next.on('error', reconnect);
     next.on('end', reconnect);
-    next.on('notification', ({ payload }) => onNotify(payload));
+    next.on('notification', ({ channel, payload }) => channels[channel]?.(payload));
     try {
       await next.connect();
-      await next.query(`listen ${pg.escapeIdentifier(channel)}`);
+      for (const channel of Object.keys(channels)) {
+        await next.query(`listen ${pg.escapeIdentifier(channel)}`);
+      }
       if (closed) return await next.end();
       client = next;
       retryMs = FIRST_RETRY_MS;
-      onNotify(undefined);
+      for (const onNotify of Object.values(channels)) onNotify(undefined);
     } catch {
       await next.end().catch(() => undefined);
       reconnect();

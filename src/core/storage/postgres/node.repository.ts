@@ -1,13 +1,17 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 
 import type { NodeChange, NodeFilter } from '../../services/node/node.ports.js';
+import type { Offer } from '../../types/models/agent.js';
 import type { Node } from '../../types/models/node.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
+import { beyondCapacity } from '../../utils/offer.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
+import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
+import { tellAnew } from './node-desired.js';
 
 /** Nodes: read, changed, deleted. Making one is in provisioning.repository.ts. */
 export class NodeRepository {
@@ -38,15 +42,19 @@ export class NodeRepository {
 
   async update(ref: string, change: NodeChange, now: Date): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
-      const before = await lockRow(tx, ref);
+      const before = await lockNode(tx, ref);
       requireVersion(before, change.ifVersion);
       const labels = { ...before.labels, ...change.labels };
       for (const key of change.removeLabels ?? []) delete labels[key];
       const name = change.name ?? before.name;
+      const offer = offerAfter(before, change.offer);
+      await tellAnew(tx, before.id);
       try {
         const { rows } = await sql<NodeRow>`
           update nodes set name = ${name}, labels = ${JSON.stringify(labels)}::jsonb,
             description = nullif(${change.description ?? before.description}, ''),
+            location = nullif(${change.location ?? before.location}, ''),
+            owner_id = ${change.ownerId ?? before.owner_id}, offer = ${offer && JSON.stringify(offer)}::jsonb,
             updated_at = ${now}, version = version + 1
           where id = ${before.id} returning ${nodeColumns}`.execute(tx);
         const node = toNode(requireRow(rows[0], ref));
@@ -73,20 +81,15 @@ export class NodeRepository {
     now: Date,
   ): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
     return this.#db.transaction().execute(async (tx) => {
-      const row = await lockRow(tx, ref);
+      const row = await lockNode(tx, ref);
       requireVersion(row, ifVersion);
-      const { rows } = await sql<{ busy: boolean; kept: boolean }>`
-        select exists (select from operations where node_id = ${row.id} and ended_at is null) as busy,
-               exists (select from containers where node_id = ${row.id})
+      await requireIdle(tx, row);
+      const { rows } = await sql<{ kept: boolean }>`
+        select exists (select from containers where node_id = ${row.id})
                or exists (select from network_routes where source_node_id = ${row.id} or destination_node_id = ${row.id})
                or exists (select from cooperative_credits where node_id = ${row.id}) as kept`.execute(
         tx,
       );
-      if (rows[0]?.busy) {
-        throw new AppError('NODE_BUSY', `An operation on "${row.name}" still runs.`, {
-          node: row.id,
-        });
-      }
       const outcome = rows[0]?.kept ? 'retired' : 'removed';
       const after = outcome === 'retired' ? await retire(tx, row, now) : await remove(tx, row);
       await appendEvent(tx, {
@@ -99,32 +102,21 @@ export class NodeRepository {
   }
 }
 
+/** @throws {AppError} OFFER_EXCEEDS_HARDWARE, as far as it is known what the machine has. */
+function offerAfter(before: NodeRow, change: Offer | null | undefined): Offer | null {
+  if (change === null) return null;
+  if (change === undefined) return before.offer;
+  const [beyond] = beyondCapacity(change, before.agent?.capacity ?? undefined);
+  if (beyond) throw new AppError('OFFER_EXCEEDS_HARDWARE', beyond, { node: before.id });
+  return { ...before.offer, ...change };
+}
+
 /** By id, or by name among those that live: a retired node's row has another name. */
 async function findRow(db: Kysely<unknown>, ref: string): Promise<NodeRow | undefined> {
   const { rows } = isUuid(ref)
     ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref}`.execute(db)
     : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref}`.execute(db);
   return rows[0];
-}
-
-async function lockRow(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
-  const { rows } = isUuid(ref)
-    ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref} for update`.execute(tx)
-    : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref} for update`.execute(
-        tx,
-      );
-  const row = requireRow(rows[0], ref);
-  if (row.status !== 'retired') return row;
-  throw new AppError('NODE_NOT_FOUND', `Node "${ref}" is retired and no longer changes.`, {
-    node: row.id,
-  });
-}
-
-function requireVersion(row: NodeRow, wanted: number | undefined): void {
-  if (wanted === undefined || Number(row.version) === wanted) return;
-  throw new AppError('VERSION_CONFLICT', `Node "${row.name}" has version ${row.version} now.`, {
-    version: Number(row.version),
-  });
 }
 
 async function retire(tx: Transaction<unknown>, row: NodeRow, now: Date): Promise<NodeRow> {
@@ -143,9 +135,4 @@ async function retire(tx: Transaction<unknown>, row: NodeRow, now: Date): Promis
 async function remove(tx: Transaction<unknown>, row: NodeRow): Promise<NodeRow> {
   await sql`delete from nodes where id = ${row.id}`.execute(tx);
   return row;
-}
-
-function requireRow(row: NodeRow | undefined, ref: string): NodeRow {
-  if (row) return row;
-  throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
 }

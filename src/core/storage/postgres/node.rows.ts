@@ -1,16 +1,22 @@
 import { sql } from 'kysely';
 
-import type { Approval, NodeAgent } from '../../types/models/agent.js';
+import type {
+  Approval,
+  Capacity,
+  NodeAgent,
+  NodeProblem,
+  Offer,
+} from '../../types/models/agent.js';
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 
 /** What is selected or returned of `nodes`, with the name of the owner, and its agent. Not its hardware, which only the question for one node needs. */
 export const nodeColumns =
-  sql.raw(`id, name, owner_id, status, failure_reason, status_since, description, labels, former_name,
-  provisioning, created_at, updated_at, version,
+  sql.raw(`id, name, owner_id, status, failure_reason, status_since, description, location, offer, drained_at, drain_reason,
+  labels, former_name, provisioning, created_at, updated_at, version,
   (select m.name from members m where m.id = nodes.owner_id) as owner_name,
   (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'bootId', a.boot_id,
      'source', a.source, 'connectedAt', case when a.session_id is not null then a.connected_at end, 'lastSeenAt', a.last_seen_at,
-     'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation)
+     'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation, 'capacity', a.capacity, 'problems', a.problems)
    from node_agents a where a.node_id = nodes.id) as agent`);
 
 /** A row of `nodes` with `nodeColumns`. */
@@ -23,6 +29,10 @@ export interface NodeRow {
   readonly failure_reason: string | null;
   readonly status_since: Date;
   readonly description: string | null;
+  readonly location: string | null;
+  readonly offer: Offer | null;
+  readonly drained_at: Date | null;
+  readonly drain_reason: string | null;
   readonly labels: Record<string, string>;
   readonly former_name: string | null;
   readonly provisioning: Provisioning | null;
@@ -45,6 +55,8 @@ interface AgentJson {
   readonly clockSkewMs: number | null;
   readonly generation: number;
   readonly observedGeneration: number;
+  readonly capacity: Capacity | null;
+  readonly problems: readonly NodeProblem[];
 }
 
 export function toNode(row: NodeRow): Node {
@@ -60,10 +72,17 @@ export function toNode(row: NodeRow): Node {
     version: Number(row.version),
     ...(row.failure_reason === null ? {} : { statusReason: row.failure_reason }),
     ...(row.description === null ? {} : { description: row.description }),
+    ...(row.location === null ? {} : { location: row.location }),
+    ...(row.offer === null ? {} : { offer: row.offer }),
+    ...(row.drained_at === null ? {} : { drained: drainOf(row.drained_at, row.drain_reason) }),
     ...(row.former_name === null ? {} : { formerName: row.former_name }),
     ...(row.provisioning === null ? {} : { provisioning: row.provisioning }),
     ...(row.agent === null ? {} : { agent: toAgent(row.agent) }),
   };
+}
+
+function drainOf(since: Date, reason: string | null) {
+  return { since, ...(reason === null ? {} : { reason }) };
 }
 
 function toAgent(agent: AgentJson): NodeAgent {
@@ -79,5 +98,7 @@ function toAgent(agent: AgentJson): NodeAgent {
     ...(clockSkewMs === null ? {} : { clockSkewMs }),
     generation,
     observedGeneration,
+    ...(agent.capacity === null ? {} : { capacity: agent.capacity }),
+    problems: agent.problems,
   };
 }

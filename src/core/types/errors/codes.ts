@@ -138,6 +138,10 @@ export const errorCodes = {
   NODE_BUSY: refused(
     'Wait for its operation to end, or cancel it with `syntropy operation cancel`.',
   ),
+  NODE_OFFLINE: refused(
+    'Wait for it with `syntropy node wait <node> --for online`; one that never comes back is deleted with --force.',
+  ),
+  OFFER_EXCEEDS_HARDWARE: refused('Offer less; `syntropy node status` shows what it has.'),
   NODE_NOT_PENDING: refused('It waits for nobody; see `syntropy node status`.'),
   AGENT_JOINED: refused('Leave the grid first, with `syntropy agent leave`.'),
   AGENT_NOT_JOINED: refused('Join with `syntropy agent join <token>`.'),

@@ -34,4 +34,34 @@ export interface NodeAgent {
   readonly clockSkewMs?: number;
   readonly generation: number;
   readonly observedGeneration: number;
+  readonly capacity?: Capacity;
+  /** What it could not do of what it is told. */
+  readonly problems: readonly NodeProblem[];
+}
+
+/** What a machine has to lend. */
+export interface Capacity {
+  /** Thousandths of a core. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+/** What an owner lends of a machine. A part that is missing is not lent. */
+export type Offer = Partial<Capacity>;
+
+export interface NodeProblem {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What a node is to be, as its agent is told. `generation` rises with each change. */
+export interface DesiredNode {
+  readonly generation: number;
+  readonly name: string;
+  readonly offer?: Offer;
+  readonly drained: boolean;
+  /** The start of the machine that is to end. */
+  readonly restart?: { readonly bootId: string; readonly force: boolean };
+  readonly dismissed?: true;
 }

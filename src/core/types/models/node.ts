@@ -1,4 +1,4 @@
-import type { NodeAgent } from './agent.js';
+import type { NodeAgent, Offer } from './agent.js';
 import type { TargetState } from './stick.js';
 
 /**
@@ -40,7 +40,11 @@ export interface Node {
   readonly statusReason?: string;
   readonly statusSince: Date;
   readonly description?: string;
+  readonly location?: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly offer?: Offer;
+  /** It takes no new work. */
+  readonly drained?: { readonly since: Date; readonly reason?: string };
   readonly formerName?: string;
   readonly provisioning?: Provisioning;
   /** Present once a machine has joined as it. */

@@ -1,0 +1,90 @@
+import type { AgentFrame, LogsWanted } from '../contract/agent/protocol.js';
+import type { AgentLog } from './agent-log.js';
+
+import { MAX_LOG_LINES } from '../contract/agent/protocol.js';
+
+const MAX_STREAMS = 8;
+/** New lines are sent together, so that a busy log does not use up the frames that an agent may send. */
+const BATCH_MS = 500;
+
+/** The logs that the daemon reads on one connection. */
+export class LogStreams {
+  readonly #log: Pick<AgentLog, 'tail' | 'listen'>;
+  readonly #send: (frame: AgentFrame) => void;
+  readonly #streams = new Map<string, () => void>();
+
+  constructor(log: Pick<AgentLog, 'tail' | 'listen'>, send: (frame: AgentFrame) => void) {
+    this.#log = log;
+    this.#send = send;
+  }
+
+  /** Sends the last lines, and goes on with new ones if that is wanted. Never throws. */
+  async open({ id, lines, follow }: LogsWanted): Promise<void> {
+    this.close(id);
+    if (this.#streams.size >= MAX_STREAMS) return this.#end(id);
+    const stream = new Batches((batch, dropped) =>
+      this.#send({ logLines: { id, lines: batch, dropped, end: false } }),
+    );
+    // Listens first, so that no line is missing between the two.
+    const stop = follow ? this.#log.listen((line) => stream.add(line)) : () => undefined;
+    this.#streams.set(id, () => {
+      stop();
+      stream.close();
+    });
+    try {
+      const last = await this.#log.tail(lines);
+      for (let at = 0; at < last.length; at += MAX_LOG_LINES) {
+        const batch = last.slice(at, at + MAX_LOG_LINES);
+        this.#send({ logLines: { id, lines: batch, dropped: 0, end: false } });
+      }
+    } catch {
+      follow = false;
+    }
+    if (follow) return stream.begin();
+    this.close(id);
+    this.#end(id);
+  }
+
+  close(id: string): void {
+    this.#streams.get(id)?.();
+    this.#streams.delete(id);
+  }
+
+  closeAll(): void {
+    for (const id of this.#streams.keys()) this.close(id);
+  }
+
+  #end(id: string): void {
+    this.#send({ logLines: { id, lines: [], dropped: 0, end: true } });
+  }
+}
+
+/** Lines that are sent together. More than fit are counted instead. */
+class Batches {
+  readonly #send: (lines: string[], dropped: number) => void;
+  #lines: string[] = [];
+  #dropped = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(send: (lines: string[], dropped: number) => void) {
+    this.#send = send;
+  }
+
+  add(line: string): void {
+    if (this.#lines.length < MAX_LOG_LINES) this.#lines.push(line);
+    else this.#dropped += 1;
+  }
+
+  begin(): void {
+    this.#timer = setInterval(() => {
+      if (this.#lines.length === 0) return;
+      this.#send(this.#lines, this.#dropped);
+      this.#lines = [];
+      this.#dropped = 0;
+    }, BATCH_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,113 @@
+import type { Desired, Report } from '../contract/agent/protocol.js';
+import type { MachineControl } from '../core/services/node/machine.ports.js';
+import type { NodeProblem } from '../core/types/models/agent.js';
+import type { AgentFiles, Target } from './agent-files.js';
+import type { Log } from './log.js';
+
+import { AppError } from '../core/types/errors/app-error.js';
+import { beyondCapacity } from '../core/utils/offer.js';
+
+const NO_CAPACITY = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
+const MAX_MESSAGE = 512;
+
+export interface ObedienceParts {
+  readonly files: AgentFiles;
+  readonly control: MachineControl;
+  /** The start of the machine that this is. */
+  readonly bootId: string;
+  /** Whether the owner of the machine lets the grid start it anew. */
+  readonly mayRestart: boolean;
+  readonly log: Log;
+}
+
+/** What has become of an order, and what is to follow once that is said. */
+export interface Obeyed {
+  readonly report: Report;
+  /** `leave`: this machine’s keys are gone. */
+  readonly next?: 'leave' | 'restart' | 'restart-forced';
+}
+
+/**
+ * Brings this machine to what it is to be. What it has reached lies on the disk before it is reported, so that neither a power loss nor an
+ * absent daemon takes it back. One order at a time.
+ */
+export class Obedience {
+  readonly #parts: ObedienceParts;
+  #target: Target;
+
+  constructor(parts: ObedienceParts, target: Target) {
+    this.#parts = parts;
+    this.#target = target;
+  }
+
+  get generation(): number {
+    return this.#target.generation;
+  }
+
+  /** Never throws: what does not work is in the report, with the generation that was reached before. */
+  async obey(desired: Desired): Promise<Obeyed> {
+    const problems: NodeProblem[] = [];
+    const { files, log } = this.#parts;
+    try {
+      if (desired.dismissed) {
+        await files.wipe();
+        log.warn('this machine was dismissed from the grid, and its keys are gone', {});
+        return { report: await this.report(), next: 'leave' };
+      }
+      if (desired.generation >= this.#target.generation) await this.#keep(desired);
+    } catch (error) {
+      problems.push(problem('TARGET_NOT_KEPT', error));
+    }
+    const wanted = desired.restart?.bootId === this.#parts.bootId ? desired.restart : undefined;
+    const mayRestart = wanted !== undefined && this.#parts.mayRestart;
+    if (wanted && !mayRestart) {
+      problems.push({
+        code: 'RESTART_NOT_ALLOWED',
+        message: 'The agent was started without --allow-restart.',
+      });
+    }
+    const report = await this.report(problems);
+    return mayRestart ? { report, next: wanted.force ? 'restart-forced' : 'restart' } : { report };
+  }
+
+  /** Begins to start the machine anew. What stands in the way is answered. */
+  async restart(force: boolean): Promise<Report | undefined> {
+    const { control, log } = this.#parts;
+    log.warn('this machine starts anew, as it was told', { force });
+    try {
+      await control.restart(force);
+      return undefined;
+    } catch (error) {
+      return this.report([problem('RESTART_FAILED', error)]);
+    }
+  }
+
+  /** How far it has come. @param problems - what went wrong on the way. */
+  async report(problems: readonly NodeProblem[] = []): Promise<Report> {
+    const { control, log } = this.#parts;
+    const capacity = await control.capacity().catch((error: unknown) => {
+      log.warn('what this machine has could not be found out', { reason: String(error) });
+      return undefined;
+    });
+    const beyond = beyondCapacity(this.#target.offer ?? {}, capacity);
+    return {
+      generation: this.#target.generation,
+      capacity: capacity ?? NO_CAPACITY,
+      problems: [
+        ...problems,
+        ...beyond.map((message) => ({ code: 'OFFER_EXCEEDS_HARDWARE', message })),
+      ],
+    };
+  }
+
+  async #keep({ generation, name, offer, drained }: Desired): Promise<void> {
+    const target = { version: 1 as const, generation, name, drained, ...(offer ? { offer } : {}) };
+    await this.#parts.files.saveTarget(target);
+    this.#target = target;
+  }
+}
+
+function problem(code: string, error: unknown): NodeProblem {
+  const text = error instanceof AppError ? error.message : String(error);
+  return { code, message: text.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_MESSAGE) };
+}

@@ -1,0 +1,46 @@
+import { sql, type Transaction } from 'kysely';
+
+import { AppError } from '../../types/errors/app-error.js';
+import { isUuid } from '../../utils/node-name.js';
+import { nodeColumns, type NodeRow } from './node.rows.js';
+
+/**
+ * The row of a node that lives, locked until the transaction ends.
+ * @throws {AppError} NODE_NOT_FOUND, also for one that is retired.
+ */
+export async function lockNode(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
+  const { rows } = isUuid(ref)
+    ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref} for update`.execute(tx)
+    : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref} for update`.execute(
+        tx,
+      );
+  const row = requireRow(rows[0], ref);
+  if (row.status !== 'retired') return row;
+  throw new AppError('NODE_NOT_FOUND', `Node "${ref}" is retired and no longer changes.`, {
+    node: row.id,
+  });
+}
+
+/** @throws {AppError} VERSION_CONFLICT. */
+export function requireVersion(row: NodeRow, wanted: number | undefined): void {
+  if (wanted === undefined || Number(row.version) === wanted) return;
+  throw new AppError('VERSION_CONFLICT', `Node "${row.name}" has version ${row.version} now.`, {
+    version: Number(row.version),
+  });
+}
+
+/** @throws {AppError} NODE_BUSY while an operation on it runs. */
+export async function requireIdle(tx: Transaction<unknown>, row: NodeRow): Promise<void> {
+  const { rows } =
+    await sql`select from operations where node_id = ${row.id} and ended_at is null limit 1`.execute(
+      tx,
+    );
+  if (rows.length === 0) return;
+  throw new AppError('NODE_BUSY', `An operation on "${row.name}" still runs.`, { node: row.id });
+}
+
+/** @throws {AppError} NODE_NOT_FOUND. */
+export function requireRow(row: NodeRow | undefined, ref: string): NodeRow {
+  if (row) return row;
+  throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
+}
