@@ -156,6 +156,10 @@ describe('samples', () => {
     const { pool } = world.database;
     // An hour: in each minute from 0 to 50 %, which makes 25.
     await past(world, id, { count: 360, everySeconds: 10, cpu: (n) => (n % 6) * 10 });
+    // But for the first, of which one is left: what stands for less counts for less.
+    await pool.query(
+      `delete from node_samples where cpu_percent > 0 and at < date_trunc('hour', now(), 'UTC') - interval '59 minutes'`,
+    );
     await rollUpFrom(world, 2);
 
     await store.rollUp();
@@ -173,8 +177,10 @@ describe('samples', () => {
         (select count(*)::int from node_samples where at < now() - interval '2 seconds') as raw`,
     );
 
-    expect(minutes.rows).toEqual([{ rows: 60, least: 25, most: 25, samples: 6 }]);
-    expect(hours.rows).toEqual([{ cpu_percent: 25, samples: 360, disk_used: '10', load1: null }]);
+    expect(minutes.rows).toEqual([{ rows: 60, least: 0, most: 25, samples: 1 }]);
+    expect(hours.rows).toEqual([
+      { cpu_percent: (59 * 6 * 25) / 355, samples: 355, disk_used: '10', load1: null },
+    ]);
     expect(left.rows).toEqual([{ minutes: 0, hours: 1, raw: 0 }]);
   });
 
@@ -183,6 +189,8 @@ describe('samples', () => {
     await using living02 = await living(world);
     const { id } = living02.node;
     const store = new SampleRepository(world.database.db);
+    // What it says meanwhile would be in one history and not in the other.
+    await living02.agent.stop();
     await past(world, id, { count: 360, everySeconds: 10, cpu: () => 40 });
     await rollUpFrom(world, 2);
     const ask = (sinceSeconds: number) =>
@@ -193,6 +201,11 @@ describe('samples', () => {
     const after = await ask(86_400);
     const year = await ask(400 * 86_400);
     const fine = await ask(7_200);
+    await world.database.pool.query('delete from node_samples_hour');
+    await world.database.pool.query(
+      `update node_sample_rollups set until = until - interval '2 hours' where resolution = 'hour'`,
+    );
+    const byMinutes = await ask(400 * 86_400);
 
     expect([before.resolutionSeconds, year.resolutionSeconds, fine.resolutionSeconds]).toEqual([
       300, 86_400, 30,
@@ -201,6 +214,7 @@ describe('samples', () => {
     expect(after.points.slice(0, 12)).toEqual(before.points.slice(0, 12));
     expect(after.points.length).toBeGreaterThanOrEqual(12);
     expect(year.points.length).toBeLessThanOrEqual(3);
+    expect(byMinutes.points).toEqual(year.points);
     expect(fine.points.length).toBeLessThanOrEqual(500);
     expect(fine.points.at(-1)).toMatchObject({ cpuPercent: 12.5, memoryUsedBytes: 8e9 });
     expect(after.points[0]).toMatchObject({ cpuPercent: 40, diskUsedBytes: 10 });

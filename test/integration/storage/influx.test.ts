@@ -190,6 +190,26 @@ describe('a writer', () => {
     expect(to.told).toHaveLength(1);
   });
 
+  it('tries again with what came first at first', async () => {
+    let asked = 0;
+    let add: ((lines: readonly string[]) => void) | undefined;
+    await using server = await recorder(() => {
+      asked += 1;
+      // While the first is under way.
+      if (asked === 1) add?.(['m x=2 2']);
+      return asked === 1 ? 503 : 204;
+    });
+    await using to = writerTo(
+      await targetOf({ 'influx.url': server.url, 'influx.database': 'grid' }),
+    );
+    add = (lines) => to.writer.add(lines);
+
+    to.writer.add(['m x=1 1']);
+    await waitFor('both to be written', () => to.counted.written === 2);
+
+    expect(server.received.map(({ body }) => body)).toEqual(['m x=1 1', 'm x=1 1\nm x=2 2']);
+  });
+
   it('drops lines that will never be taken, and goes on with the next', async () => {
     let status = 400;
     await using server = await recorder(() => status);

@@ -12,6 +12,8 @@ describe('a history', () => {
   it.each([
     [60, 'raw', 10],
     [HOUR, 'raw', 10],
+    [4_990, 'raw', 10],
+    [4_991, 'raw', 30],
     [2 * HOUR, 'raw', 30],
     [3 * HOUR, 'minute', 60],
     [DAY, 'minute', 300],
