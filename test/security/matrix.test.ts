@@ -118,6 +118,7 @@ const acts: readonly (readonly [
   ['nodes.restart', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/restart`, {}]],
   ['nodes.drain', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/drain`, {}]],
   ['nodes.undrain', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/undrain`, {}]],
+  ['nodes.logs', 'PERMISSION_DENIED', (id) => ['GET', `/v1/nodes/${id}/logs`, undefined]],
   ['nodes.approve', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/approve`, {}]],
   ['nodes.reject', 'PERMISSION_DENIED', (id) => ['POST', `/v1/nodes/${id}/reject`, {}]],
   ['nodeTokens.revoke', 'TOKEN_NOT_FOUND', (id) => ['DELETE', `/v1/node-tokens/${id}`, undefined]],
