@@ -177,6 +177,7 @@ describe('on a terminal', () => {
     await using daemon = await scriptedDaemon({
       'nodes.get': () =>
         nodeNamed('node-01', { description: `a${ESCAPE}]0;owned\u0007${ESCAPE}[2Jb` }),
+      'nodes.health': () => ({ nodes: [] }),
     });
     const { stdout } = await runOnTerminal(['node', 'status', 'node-01'], {
       ...daemon,
