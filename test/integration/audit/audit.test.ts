@@ -182,13 +182,14 @@ describe('an entry', () => {
 
   it('is made for failed sign-ins at a bounded rate, and counts what it leaves out', async () => {
     await using world = await remoteWorld();
-    for (let n = 0; n < 35; n += 1) {
+    for (let n = 0; n < 80; n += 1) {
       await world.ask('POST', '/v1/sessions', { body: { member: `m-${n}`, password: PASSWORD } });
     }
 
     const { entries } = await world.admin.call('audit.list', { operation: 'sessions.create' });
 
-    expect(entries.length).toBeLessThanOrEqual(31);
+    // A minute may end meanwhile, and another begin.
+    expect(entries.length).toBeLessThanOrEqual(62);
     expect(entries.length).toBeGreaterThan(10);
   });
 

@@ -37,13 +37,13 @@ describe('events', () => {
   it('reach a follower that waits, and only those that it asked for', async () => {
     await using world = await daemonWorld();
     const stop = new AbortController();
+    const { cursor } = await world.client.call('events.list', {});
     const stream = world.client.stream(
       'events.follow',
-      { type: 'node.*' },
+      { type: 'node.*', after: cursor },
       { signal: stop.signal },
     );
     const first = stream.next();
-    const { cursor } = await world.client.call('events.list', {});
 
     await appendEvent(world.database.db, happened('other.a'));
     await appendEvent(world.database.db, happened('node.b'));
