@@ -7,4 +7,4 @@ if (major < 24) {
   );
   process.exit(8);
 }
-await import('../dist/agent.mjs');
+await import('../dist/agent/agent.mjs');

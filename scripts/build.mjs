@@ -2,6 +2,7 @@
 import { build } from 'esbuild';
 import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 
+import { buildAgent } from './build-agent.mjs';
 import { buildCli } from './build-cli.mjs';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -25,6 +26,11 @@ try {
 } finally {
   await rm(out, { recursive: true, force: true });
   await rm(old, { recursive: true, force: true });
+}
+
+/** What goes on sticks. The rest of that folder is part of the agent's release. */
+function isEnrolment(file) {
+  return !/\.\w+$/.test(file) || file.includes('enrol');
 }
 
 async function makeAll() {
@@ -52,15 +58,8 @@ async function makeAll() {
       chunkNames: 'chunks/[name]-[hash]',
       packages: 'external',
     }),
-    build({
-      ...common,
-      entryPoints: { agent: 'src/agent/main.ts' },
-      define: { SYNTROPY_VERSION: JSON.stringify(version) },
-      outdir: out,
-      outExtension: { '.js': '.mjs' },
-      format: 'esm',
-      packages: 'external',
-    }),
+    buildAgent(`${out}/agent`, version),
+    cp('deploy/agent', `${out}/enrolment`, { recursive: true, filter: isEnrolment }),
     cp('src/core/storage/postgres/migrations', `${out}/migrations`, { recursive: true }),
   ]);
 }

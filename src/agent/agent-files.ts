@@ -5,7 +5,7 @@ import { Check } from 'typebox/value';
 
 import { NodeRef, Timestamp } from '../contract/schemas/common.js';
 import { Offer } from '../contract/schemas/node.js';
-import { writeFileAtomic } from '../core/storage/files/atomic-file.js';
+import { syncDirectory, writeFileAtomic } from '../core/storage/files/atomic-file.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCode } from '../core/types/errors/error-code.js';
 
@@ -88,6 +88,8 @@ export class AgentFiles {
     for (const name of ['identity.json', 'node.json', 'target.json', 'status.json']) {
       await rm(path.join(this.directory, name), { force: true });
     }
+    // A power loss does not bring them back.
+    await syncDirectory(this.directory);
   }
 
   async #read<S extends TSchema>(name: string, schema: S): Promise<Static<S> | undefined> {

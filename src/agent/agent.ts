@@ -3,6 +3,7 @@ import type { AgentFiles, Membership, Status } from './agent-files.js';
 import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { AgentIdentity } from './identity.js';
 import type { Log } from './log.js';
+import type { Updates } from './release/updates.js';
 import type { Reports } from './reports.js';
 
 import type { AppError } from '../core/types/errors/app-error.js';
@@ -25,6 +26,11 @@ export interface AgentParts {
   readonly control: MachineControl;
   /** Whether the owner of this machine lets the grid start it anew. */
   readonly mayRestart: boolean;
+  /** Whether the owner lets the grid replace this program, and what does it where it was installed. */
+  readonly mayUpdate: boolean;
+  readonly updates?: Pick<Updates, 'apply' | 'failure'> | undefined;
+  /** The daemon has believed this agent. */
+  readonly onWelcome?: () => void;
   readonly log: Log;
   readonly reports?: Reports;
   /** What of it the grid may read. */
@@ -67,6 +73,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
         obedience,
         onWelcome: (node) => {
           failures = 0;
+          parts.onWelcome?.();
           log.info('connected', { node: node.id, name: node.name });
           void tell('connected');
         },

@@ -43,7 +43,7 @@ export interface ConnectionParts {
   /** To say good-bye for good, and nothing else. */
   readonly leaves?: boolean;
   /** Does what is wanted; absent for one that only says good-bye. */
-  readonly obedience?: Pick<Obedience, 'generation' | 'obey' | 'restart'>;
+  readonly obedience?: Pick<Obedience, 'generation' | 'obey' | 'restart' | 'update'>;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
@@ -195,7 +195,14 @@ class Connection {
     this.#send({ report });
     this.#beat();
     if (next === undefined) return;
+    // It may take long on a slow line, and other orders are not to wait for it.
+    if (next === 'update') return void this.#update(obedience, desired);
     const failed = await obedience.restart(next === 'restart-forced');
+    if (failed) this.#send({ report: failed });
+  }
+
+  async #update(obedience: Pick<Obedience, 'update'>, desired: Desired): Promise<void> {
+    const failed = await obedience.update(desired);
     if (failed) this.#send({ report: failed });
   }
 

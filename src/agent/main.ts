@@ -2,6 +2,8 @@ import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
+import type { ErrorCode } from '../core/types/errors/codes.js';
+
 import { decodeJoinToken } from '../contract/agent/join-token.js';
 import { resolveStatePaths } from '../core/config/state-paths.js';
 import { readHardware } from '../core/platform/common/hardware.js';
@@ -9,25 +11,37 @@ import { hostSampler } from '../core/platform/common/host-sampler.js';
 import { hostControl } from '../core/platform/common/machine-control.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
 import { failureMessage, tellParent } from '../core/platform/common/parent.js';
-import { acquireFileLock } from '../core/storage/files/file-lock.js';
 import { ensurePrivateDirectory } from '../core/storage/files/private-directory.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
-import { quoted } from '../core/utils/quoted.js';
-import { slept } from '../core/utils/slept.js';
+import { holdAgent, isHeld } from './agent-lock.js';
 import { AgentLog } from './agent-log.js';
+import { daemonAddress } from './daemon-address.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
 import { hardwareByChild } from './hardware.js';
 import { ensureIdentity, readIdentity } from './identity.js';
+import { enrolHere, install, type Owned, uninstall } from './install-verbs.js';
 import { join } from './join.js';
 import { leaveGrid } from './leave.js';
+import { runningRelease } from './release/running.js';
 import { startReports } from './reports.js';
 import { version } from '../core/utils/version.js';
 
-const LOCK_ATTEMPTS = 5;
-const LOCK_RETRY_MS = 50;
+/** "Start me again" (EX_TEMPFAIL of sysexits.h), as the units know it. */
+const START_AGAIN = 75;
+/** Failures of a first start that may be gone in a while, when nobody is there to try again. */
+const PASSING = new Set<ErrorCode>([
+  'DAEMON_UNREACHABLE',
+  'TIMED_OUT',
+  'CLOCK_WRONG',
+  'RATE_LIMITED',
+  'LIMIT_REACHED',
+  'DATABASE_UNAVAILABLE',
+  'NODE_BUSY',
+  'DISK_FULL',
+]);
 
 async function main(): Promise<void> {
   try {
@@ -37,6 +51,12 @@ async function main(): Promise<void> {
         'state-dir': { type: 'string' },
         force: { type: 'boolean', default: false },
         'allow-restart': { type: 'boolean', default: false },
+        'allow-update': { type: 'boolean', default: false },
+        home: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        'no-start': { type: 'boolean', default: false },
+        from: { type: 'string' },
+        seed: { type: 'string' },
       },
     });
     const { stateDir } = resolveStatePaths(values['state-dir']);
@@ -45,21 +65,28 @@ async function main(): Promise<void> {
       case 'join':
         return await joinGrid(files);
       case 'run':
-        return await run(stateDir, files, values['allow-restart']);
+        return await run(stateDir, files, values);
       case 'status':
         return await status(files);
       case 'leave':
         return await leave(files, values.force);
+      case 'install':
+        return await install(stateDir, files, values);
+      case 'uninstall':
+        return await uninstall(values.home);
+      case 'enrol':
+        return await enrolHere(stateDir, files, values);
       case 'hardware':
         return await tellHardware();
       default:
-        throw new AppError('USAGE_INVALID', 'Say join, run, status or leave.');
+        throw new AppError('USAGE_INVALID', 'Say join, run, status, leave, install or uninstall.');
     }
   } catch (error) {
     const failure = failureMessage(error);
     await tellParent({ type: 'failed', error: failure });
     process.stderr.write(`Error: ${failure.message}\n${failure.hint}\n`);
-    process.exitCode = errorCodes[failure.code].exitCode;
+    const mayPass = process.argv[2] === 'enrol' && PASSING.has(failure.code);
+    process.exitCode = mayPass ? START_AGAIN : errorCodes[failure.code].exitCode;
   }
 }
 
@@ -93,22 +120,6 @@ async function joinGrid(files: AgentFiles): Promise<void> {
   }
 }
 
-/** @throws {AppError} USAGE_INVALID. */
-function daemonAddress(given: string | undefined): URL {
-  if (given === undefined) {
-    throw new AppError('USAGE_INVALID', 'The token names no daemon: say where it is with --url.');
-  }
-  const url = URL.parse(given);
-  if (url?.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash) {
-    return url;
-  }
-  throw new AppError(
-    'USAGE_INVALID',
-    `--url ${quoted(given)} is no address like https://grid.example.org:8080.`,
-    { flag: '--url' },
-  );
-}
-
 /** @throws {AppError} AGENT_JOINED. */
 async function requireFree(files: AgentFiles): Promise<void> {
   const known = await files.membership();
@@ -118,7 +129,7 @@ async function requireFree(files: AgentFiles): Promise<void> {
   });
 }
 
-async function run(stateDir: string, files: AgentFiles, mayRestart: boolean): Promise<void> {
+async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<void> {
   const parts = await partsOf(files);
   const lock = await holdAgent(files);
   const log = new AgentLog(stateDir);
@@ -126,12 +137,31 @@ async function run(stateDir: string, files: AgentFiles, mayRestart: boolean): Pr
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
+  /** Ends in order, for whoever started this process to start it anew. */
+  const again = () => {
+    process.exitCode = START_AGAIN;
+    stopping.abort();
+  };
   try {
     const control = hostControl(files.directory);
     const looking = { sampler: hostSampler(), readHardware: hardwareByChild, log };
     const reports = startReports(looking, stopping.signal);
-    const own = { files, control, mayRestart, log, agentLog: log, reports };
-    await runAgent({ ...parts, ...own }, stopping.signal);
+    const { membership } = parts;
+    const release = await runningRelease({ home: given.home, membership, log, again });
+    await runAgent(
+      {
+        ...parts,
+        ...release,
+        files,
+        control,
+        mayRestart: given['allow-restart'],
+        mayUpdate: given['allow-update'],
+        log,
+        agentLog: log,
+        reports,
+      },
+      stopping.signal,
+    );
   } finally {
     stopping.abort();
     await log.settled();
@@ -171,33 +201,14 @@ async function status(files: AgentFiles): Promise<void> {
   if (!membership) throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
   const { node, url, joinedAt } = membership;
   const told = await files.status();
-  const lock = acquireFileLock(lockFile(files));
-  lock?.release();
   const { version: _, ...said } = told ?? {};
-  const isRunning = lock === undefined;
+  const isRunning = isHeld(files);
   // Of one that runs no more, only why the grid would have it no more still matters.
   const still = isRunning || told?.state === 'refused' ? said : {};
   await tellParent({
     type: 'status',
     agent: { node, url, joinedAt, version, ...still, isRunning },
   });
-}
-
-/** @throws {AppError} AGENT_RUNNING. */
-async function holdAgent(files: AgentFiles) {
-  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt += 1) {
-    const lock = acquireFileLock(lockFile(files));
-    if (lock) return lock;
-    // Whoever only asks for the status has it for an instant.
-    await slept(LOCK_RETRY_MS, new AbortController().signal);
-  }
-  throw new AppError('AGENT_RUNNING', `An agent works in ${files.directory} already.`, {
-    directory: files.directory,
-  });
-}
-
-function lockFile({ directory }: AgentFiles): string {
-  return `${directory}/agent.lock`;
 }
 
 interface Asked {

@@ -3,8 +3,8 @@ import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { NodeProblem } from '../core/types/models/agent.js';
 import type { AgentFiles, Target } from './agent-files.js';
 import type { Log } from './log.js';
+import type { Update, Updates } from './release/updates.js';
 
-import { AppError } from '../core/types/errors/app-error.js';
 import { beyondCapacity } from '../core/utils/offer.js';
 
 const NO_CAPACITY = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
@@ -17,6 +17,11 @@ export interface ObedienceParts {
   readonly bootId: string;
   /** Whether the owner of the machine lets the grid start it anew. */
   readonly mayRestart: boolean;
+  /** Whether the owner lets the grid replace this program. */
+  readonly mayUpdate: boolean;
+  readonly version: string;
+  /** Absent where the agent was not installed, so that there is nothing to replace. */
+  readonly updates?: Pick<Updates, 'apply' | 'failure'> | undefined;
   readonly log: Log;
 }
 
@@ -24,7 +29,7 @@ export interface ObedienceParts {
 export interface Obeyed {
   readonly report: Report;
   /** `leave`: this machine’s keys are gone. */
-  readonly next?: 'leave' | 'restart' | 'restart-forced';
+  readonly next?: 'leave' | 'restart' | 'restart-forced' | 'update';
 }
 
 /**
@@ -66,8 +71,25 @@ export class Obedience {
         message: 'The agent was started without --allow-restart.',
       });
     }
+    const refused = this.#updateRefused(desired);
+    if (refused) problems.push(refused);
     const report = await this.report(problems);
-    return mayRestart ? { report, next: wanted.force ? 'restart-forced' : 'restart' } : { report };
+    if (mayRestart) return { report, next: wanted.force ? 'restart-forced' : 'restart' };
+    const mayUpdate = isOther(desired, this.#parts.version) && !refused;
+    return mayUpdate ? { report, next: 'update' } : { report };
+  }
+
+  /** Replaces this program. What stands in the way is answered; after success this process ends soon. */
+  async update(desired: Desired): Promise<Report | undefined> {
+    const { updates, log } = this.#parts;
+    if (!updates || !desired.update) return undefined;
+    try {
+      await updates.apply(desired.update);
+      return undefined;
+    } catch (error) {
+      log.warn('another version could not be had', { reason: String(error) });
+      return this.report([problem('UPDATE_FAILED', error)]);
+    }
   }
 
   /** Begins to start the machine anew. What stands in the way is answered. */
@@ -100,6 +122,22 @@ export class Obedience {
     };
   }
 
+  #updateRefused(desired: Desired): NodeProblem | undefined {
+    const { updates, mayUpdate, version } = this.#parts;
+    if (!isOther(desired, version)) return undefined;
+    if (!updates) {
+      const message =
+        'The agent was not installed with `agent install`, so it cannot replace itself.';
+      return { code: 'UPDATE_NOT_POSSIBLE', message };
+    }
+    if (!mayUpdate) {
+      const message = 'The agent was installed without --allow-update.';
+      return { code: 'UPDATE_NOT_ALLOWED', message };
+    }
+    const why = updates.failure(desired.update);
+    return why === undefined ? undefined : problem('UPDATE_FAILED', new TypeError(why));
+  }
+
   async #keep({ generation, name, offer, drained }: Desired): Promise<void> {
     const target = { version: 1 as const, generation, name, drained, ...(offer ? { offer } : {}) };
     await this.#parts.files.saveTarget(target);
@@ -107,7 +145,14 @@ export class Obedience {
   }
 }
 
+function isOther(
+  desired: Desired,
+  version: string,
+): desired is Desired & { readonly update: Update } {
+  return desired.update !== undefined && desired.update.version !== version;
+}
+
 function problem(code: string, error: unknown): NodeProblem {
-  const text = error instanceof AppError ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
   return { code, message: text.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_MESSAGE) };
 }

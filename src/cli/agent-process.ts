@@ -15,7 +15,7 @@ export function agentProgram(installation: string): readonly string[] {
 export interface AgentRequest {
   readonly installation: string;
   readonly stateDir: string;
-  readonly verb: 'join' | 'leave' | 'status';
+  readonly verb: 'join' | 'leave' | 'status' | 'install' | 'uninstall';
   readonly args?: readonly string[];
   /** Given to it on its stdin, where nobody else can read it. */
   readonly input?: object;

@@ -35,3 +35,19 @@ export function describeAgent(value: unknown): string {
     ['Joined', text('joinedAt')],
   ]);
 }
+
+/** A service of the system in what a process of ours says. */
+export function serviceIn(value: unknown): {
+  readonly unitFile: string;
+  readonly home: string;
+  readonly version: string;
+  readonly started: boolean;
+} {
+  const service = new Map<string, unknown>(Object.entries(value ?? {}));
+  return {
+    unitFile: String(service.get('unitFile')),
+    home: String(service.get('home')),
+    version: String(service.get('version')),
+    started: service.get('started') === true,
+  };
+}

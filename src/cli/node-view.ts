@@ -77,6 +77,7 @@ function seen({ agent }: Node): string {
 function agentState(agent: NonNullable<Node['agent']>): string {
   const parts = [
     agent.version ?? '',
+    agent.wantedVersion === undefined ? '' : `to be ${agent.wantedVersion}`,
     agent.approval === 'approved' ? '' : agent.approval,
     agent.source === undefined ? '' : `from ${agent.source}`,
     agent.observedGeneration < agent.generation

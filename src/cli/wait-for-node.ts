@@ -64,7 +64,8 @@ export async function settledIfAsked(
     until: ({ name, agent }) => {
       if (agent === undefined || agent.observedGeneration < generation) return false;
       requireNoProblem(name, agent.problems);
-      return true;
+      // A new agent is there when it says so itself.
+      return agent.wantedVersion === undefined;
     },
     aim: 'as it was told to be',
     timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),

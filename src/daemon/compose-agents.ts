@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 
 import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
+import { releaseFiles } from '../contract/agent/release.js';
+import { packagedNode } from '../core/platform/common/node-runtime.js';
 import { AgentService } from '../core/services/node/agent.service.js';
+import { ReleaseFolders } from '../core/storage/files/agent-releases.js';
 import { NodeTokenRepository } from '../core/storage/postgres/node-token.repository.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
+import { version } from '../core/utils/version.js';
 import { AgentHub } from './agents/agent-hub.js';
+import { SignedReleases } from './agents/signed-releases.js';
 import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
@@ -52,11 +58,13 @@ export function composeAgents(
     connect: (request) => service.connect(request),
   });
   const orders = composeOrders(parts, stores, hub);
+  const releases = composeReleases(parts, identity);
   const startedAt = now();
   return {
     /** Reads what another daemon has sent. */
     receive: orders.receive,
     hub,
+    releases,
     handlers: {
       ...nodeTokenHandlers(service),
       ...agentHandlers(service, caSha256, now),
@@ -84,6 +92,18 @@ export function composeAgents(
         since: startedAt,
       }),
   };
+}
+
+/** The agent as this daemon gives it to nodes. */
+function composeReleases({ config, paths, agentRelease }: Parts, { authority }: Identity) {
+  const releases = new ReleaseFolders({
+    own: { version, directory: agentRelease },
+    more: config.get('agents.releases'),
+    names: Object.keys(releaseFiles).filter((name) => name !== 'node'),
+    runtime: packagedNode,
+    cache: path.join(paths.stateDir, 'agent-files'),
+  });
+  return new SignedReleases({ releases, authority });
 }
 
 function tokenNotFound(id: string): AppError {

@@ -98,7 +98,8 @@ export function composeCalls(parts: CallParts): Dispatch {
   });
 }
 
-function composeNodes({ stores, identity, address, runner }: CallParts, usb: UsbService) {
+function composeNodes(parts: CallParts, usb: UsbService) {
+  const { stores, identity, agents, address, runner, enrolment } = parts;
   return new NodeService({
     store: nodeStore(stores.nodes, stores.provisioning),
     owners: identity.members,
@@ -106,6 +107,8 @@ function composeNodes({ stores, identity, address, runner }: CallParts, usb: Usb
     jobs: runner,
     tokens: joinTokens,
     address,
+    versions: agents.releases,
+    enrolment,
     newId: randomUUID,
     now,
   });

@@ -73,6 +73,7 @@ export async function composeIdentity(parts: Parts, limits: Limits, now: () => D
     keyStore,
     sessionStore,
     caSha256,
+    caCertificate: gridKeys.ca.publicPem,
     /** The authority with its private half, for whoever issues a certificate. */
     authority: async () => {
       const [ca] = await keyStore.usable('ca', now());

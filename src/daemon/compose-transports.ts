@@ -13,6 +13,7 @@ import { AGENT_PATH } from '../contract/agent/protocol.js';
 import { listenOnAddress, planApi, tlsOptions } from './transports/api-listener.js';
 import { sourceOf } from './transports/proxies.js';
 import { type Entrance, localEntrance, remoteEntrance } from './transports/rest/entrance.js';
+import type { ServedReleases } from './transports/rest/releases.js';
 import { createRestServer } from './transports/rest/server.js';
 import { serveUpgrades, type UpgradeHandler } from './transports/upgrades.js';
 import {
@@ -38,6 +39,8 @@ interface TransportParts {
   readonly authority: () => Promise<PrivateKey>;
   /** Takes over the connections of agents. */
   readonly agents: UpgradeHandler;
+  /** What machines become nodes with. */
+  readonly releases: ServedReleases;
   readonly stopping: AbortSignal;
   readonly http: HttpMetrics;
 }
@@ -71,6 +74,7 @@ export async function composeTransports(parts: TransportParts) {
       log,
       sourceOf: from,
       limitAddress: limits.address,
+      releases: parts.releases,
       ...tlsOptions(plan),
       maxConnections: MAX_REMOTE_CONNECTIONS,
       observe: http.observe,

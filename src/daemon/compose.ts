@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 
 import os from 'node:os';
 
+import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { Agents } from './compose-agents.js';
 import type { Identity } from './compose-identity.js';
 import type { DaemonFacts } from './operations/daemon.js';
@@ -49,9 +50,8 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const identity = await composeIdentity(parts, limits, now);
   const hub = new EventHub(stores.events);
   const runner = new OperationRunner(log);
-  const { caSha256 } = identity;
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
-  const address = () => ({ publicUrl: config.get('publicUrl') ?? reachable.api?.url, caSha256 });
+  const address = () => addressOf(parts, identity, reachable.api?.url);
   const agents = composeAgents(parts, stores, identity, address, sink?.samples);
   const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
 
@@ -62,7 +62,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     database,
     schemaVersion: parts.schemaVersion,
     runningOperations: runner.count,
-    caSha256,
+    caSha256: identity.caSha256,
     ...reachable,
   });
   const made = { stores, identity, agents, address, limits, hub, runner, replicas, facts };
@@ -76,6 +76,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
     agents: agents.hub.upgrade,
+    releases: agents.releases,
     http: observed.http,
     stopping: stopping.signal,
   });
@@ -107,6 +108,15 @@ export async function compose(parts: Parts): Promise<Daemon> {
       await ops.close();
     },
   };
+}
+
+/** What machines are told of this daemon. */
+function addressOf(
+  { config }: Parts,
+  { caSha256, caCertificate }: Identity,
+  listening: string | undefined,
+): DaemonAddress {
+  return { publicUrl: config.get('publicUrl') ?? listening, caSha256, caCertificate };
 }
 
 /** Tells everyone who is connected to go on elsewhere, then waits for what is under way. */

@@ -118,12 +118,21 @@ async function start(
     paths,
     log,
     writerEntry: path.join(dist, 'writer.mjs'),
+    agentRelease: path.join(dist, 'agent'),
+    enrolment: await readEnrolment(path.join(dist, 'enrolment')),
     daemonId,
     tracing,
     onStop,
   });
   closers.push({ what: 'daemon', close: () => daemon.close() });
   return daemon;
+}
+
+async function readEnrolment(folder: string) {
+  return {
+    script: await readFile(path.join(folder, 'enrol.sh'), 'utf8'),
+    unit: await readFile(path.join(folder, 'syntropy-enrol.service'), 'utf8'),
+  };
 }
 
 /** The same at every start of a state directory, so that a crashed run's operations are known as ours. */

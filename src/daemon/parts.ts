@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Config } from '../core/config/load.js';
 import type { StatePaths } from '../core/config/state-paths.js';
+import type { Enrolment } from '../core/services/node/identity.js';
 import type { OpenDatabase } from '../core/storage/postgres/database.js';
 import type { Retention } from '../core/utils/history.js';
 import type { Tracing } from './observability/tracing.js';
@@ -29,6 +30,10 @@ export interface Parts {
   readonly tracing?: Tracing | undefined;
   /** The built writer program. */
   readonly writerEntry: string;
+  /** The built release of the agent. */
+  readonly agentRelease: string;
+  /** What is put on sticks for machines to join by themselves. */
+  readonly enrolment: Pick<Enrolment, 'script' | 'unit'>;
   readonly daemonId: string;
   /** Begins to stop this daemon; answers at once. */
   readonly onStop: () => void;

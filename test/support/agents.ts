@@ -10,7 +10,7 @@ import type { Replica } from './remote-world.js';
 
 import { AgentLog } from '../../src/agent/agent-log.js';
 import { AgentFiles } from '../../src/agent/agent-files.js';
-import { runAgent } from '../../src/agent/agent.js';
+import { type AgentParts, runAgent } from '../../src/agent/agent.js';
 import { connect } from '../../src/agent/connection.js';
 import { type AgentIdentity, ensureIdentity } from '../../src/agent/identity.js';
 import { join } from '../../src/agent/join.js';
@@ -25,6 +25,9 @@ export interface AgentOptions {
   readonly reports?: Reports;
   /** Whether the grid may start this machine anew. */
   readonly mayRestart?: boolean;
+  /** Whether the grid may replace its agent, and what does that. */
+  readonly mayUpdate?: boolean;
+  readonly updates?: AgentParts['updates'];
 }
 
 /** What every test machine has. */
@@ -75,7 +78,7 @@ export async function testAgent(options: AgentOptions = {}) {
       });
     },
     /** Runs until `stop`. `ended` tells what it ended with, undefined for nothing wrong. */
-    run: async (bootId = 'boot-1') => {
+    run: async (bootId = 'boot-1', version = options.version ?? '1.0.0') => {
       const membership = await files.membership();
       if (!membership) throw new TypeError('It has joined nothing.');
       const abort = new AbortController();
@@ -86,12 +89,14 @@ export async function testAgent(options: AgentOptions = {}) {
           identity,
           machine,
           bootId,
-          version: options.version ?? '1.0.0',
+          version,
           log: { info: write, warn: write, error: write },
           agentLog,
           random: () => 0,
           ...(options.reports ? { reports: options.reports } : {}),
           mayRestart: options.mayRestart ?? false,
+          mayUpdate: options.mayUpdate ?? false,
+          updates: options.updates,
           control: {
             capacity: () => Promise.resolve(CAPACITY),
             restart: (force) => Promise.resolve(void restarts.push(force)),

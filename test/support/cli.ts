@@ -13,6 +13,8 @@ export interface CliOptions {
   /** Sent to its stdin, which is closed at once without it. */
   readonly stdin?: string;
   readonly cwd?: string;
+  /** When it is ended by force. */
+  readonly timeoutMs?: number;
 }
 
 export interface CliResult {
@@ -100,7 +102,7 @@ function started(
   const child = spawn(program, argv, {
     env: environment(options),
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: TIMEOUT_MS,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   // A command that has ended reads no more; that is for its status to tell.

@@ -13,6 +13,7 @@ import { resolveStatePaths } from '../../src/core/config/state-paths.js';
 import { programSchemaVersion } from '../../src/core/storage/postgres/migrate.js';
 import { compose } from '../../src/daemon/compose.js';
 import { listenOnSocket } from '../../src/daemon/socket.js';
+import { builtForMachines } from './built-for-machines.js';
 import { freshDatabase, migrationsDirectory } from './postgres.js';
 
 /** A daemon in this process: the real composition on a database of its own, served on a real socket, with the real writer. */
@@ -30,6 +31,7 @@ export async function daemonWorld(
       masterKey: Buffer.alloc(32, 7),
       paths,
       log: pino({ level: 'silent' }),
+      ...builtForMachines,
       writerEntry: path.resolve('dist/writer.mjs'),
       daemonId,
       onStop: () => undefined,

@@ -16,6 +16,7 @@ import { loadConfig } from '../../src/core/config/load.js';
 import { resolveStatePaths } from '../../src/core/config/state-paths.js';
 import { compose, type Daemon } from '../../src/daemon/compose.js';
 import { listenOnSocket } from '../../src/daemon/socket.js';
+import { builtForMachines } from './built-for-machines.js';
 import { freshDatabase } from './postgres.js';
 
 export const PASSWORD = 'correct horse battery staple';
@@ -76,6 +77,7 @@ export async function remoteWorld(
       masterKey: Buffer.alloc(32, 7),
       paths,
       log,
+      ...builtForMachines,
       writerEntry: path.resolve('dist/writer.mjs'),
       daemonId: randomUUID(),
       ...(options.tracing ? { tracing: options.tracing } : {}),

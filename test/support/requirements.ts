@@ -4,6 +4,14 @@ import { spawnSync } from 'node:child_process';
 /** Things of the host that a test may need. Each answers with the reason why it is missing, or undefined. */
 const probes = {
   root: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
+  mounts: () =>
+    spawnSync('unshare', ['--mount', 'true'], { stdio: 'ignore' }).status === 0
+      ? undefined
+      : 'needs mount namespaces (unshare --mount)',
+  debian: () =>
+    ['mmdebstrap', 'mke2fs', 'mcopy', 'syslinux', 'sfdisk'].every(hasProgram)
+      ? undefined
+      : 'needs mmdebstrap, e2fsprogs, mtools, syslinux and fdisk',
   loop: () => {
     if (!existsSync('/dev/loop-control')) return 'needs loop devices (/dev/loop-control)';
     try {

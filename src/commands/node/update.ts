@@ -19,11 +19,12 @@ export default class NodeUpdate extends BaseCommand {
   static override summary =
     'Change what is said of a node: its name, labels, owner, and what is lent of it.';
   static override description =
-    'Its id stays, and so does everything that refers to it. An offer reaches the node, which says so; with --wait the command ends when it has.';
+    'Its id stays, and so does everything that refers to it. An offer reaches the node, which says so; with --wait the command ends when it has. A new version of the agent is fetched from the daemon, and has to come back within minutes: otherwise the old one runs again, and says so.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-01 --name rack2-07',
     '<%= config.bin %> <%= command.id %> node-01 --label site=attic --label spare-',
     '<%= config.bin %> <%= command.id %> node-01 --offer cpu=2,memory=4GiB,disk=50GiB --wait',
+    '<%= config.bin %> <%= command.id %> node-01 --agent-version latest --wait --timeout 10m',
     '<%= config.bin %> <%= command.id %> node-01 --description "" --if-version 7',
   ];
   static override args = nodeArgument;
@@ -45,6 +46,10 @@ export default class NodeUpdate extends BaseCommand {
       summary: 'What is lent of it, such as cpu=2,memory=4GiB,disk=50GiB, or none.',
       helpValue: '<offer>',
     }),
+    'agent-version': Flags.string({
+      summary: 'Replace its agent with this version, or with the latest that the daemon has.',
+      helpValue: '<version>|latest',
+    }),
     ...waitFlag,
     ...timeoutFlag,
     ...ifVersionFlag,
@@ -65,6 +70,7 @@ export default class NodeUpdate extends BaseCommand {
           location: flags.location,
           owner: flags.owner,
           offer: flags.offer === undefined ? undefined : parseOffer(flags.offer),
+          agentVersion: flags['agent-version'],
         }),
         ...labelChange(flags.label ?? []),
       },

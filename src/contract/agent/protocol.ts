@@ -4,6 +4,7 @@ import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
 import { Hardware } from '../schemas/hardware.js';
 import { Sample } from '../schemas/sample.js';
 import { Capacity, LogUnit, NodeProblem, Offer } from '../schemas/node.js';
+import { RELEASE_VERSION } from './release.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -69,6 +70,16 @@ export const Desired = Type.Object(
     drained: Type.Boolean(),
     /** The start of the machine that is to end. Whoever has another boot id has obeyed. */
     restart: Type.Optional(Type.Object({ bootId: Word, force: Type.Boolean() }, exact)),
+    /** What the agent is to be replaced with. Another order is tried anew, also for the same version. */
+    update: Type.Optional(
+      Type.Object(
+        {
+          version: Type.String({ maxLength: 64, pattern: RELEASE_VERSION.source }),
+          order: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        },
+        exact,
+      ),
+    ),
     /** It is to take its keys away and leave. */
     dismissed: Type.Optional(Type.Literal(true)),
   },

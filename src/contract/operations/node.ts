@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 
+import { RELEASE_VERSION } from '../agent/release.js';
 import { operation } from '../operation.js';
 import {
   AbsolutePath,
@@ -207,6 +208,13 @@ export const updateNode = operation({
         description: 'Parts that are given replace those of before; null lends nothing any more.',
       }),
     ),
+    agentVersion: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        pattern: RELEASE_VERSION.source,
+        description: 'Version that its agent is replaced with, or `latest` for the daemon’s own.',
+      }),
+    ),
   }),
   output: Node,
   errors: [
@@ -216,6 +224,8 @@ export const updateNode = operation({
     'INPUT_INVALID',
     'MEMBER_NOT_FOUND',
     'OFFER_EXCEEDS_HARDWARE',
+    'AGENT_RELEASE_NOT_FOUND',
+    'AGENT_NOT_JOINED',
     'VERSION_CONFLICT',
   ],
   idempotent: true,

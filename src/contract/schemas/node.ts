@@ -93,6 +93,9 @@ export const NodeAgent = Type.Object({
   ]),
   joinedAt: Timestamp,
   version: Type.Optional(Type.String()),
+  wantedVersion: Type.Optional(
+    Type.String({ description: 'What it is to be replaced with, for as long as it is not.' }),
+  ),
   bootId: Type.Optional(Type.String({ description: 'Another one after each start.' })),
   source: Type.Optional(Type.String({ description: 'Where it connected from.' })),
   connectedAt: Type.Optional(Timestamp),

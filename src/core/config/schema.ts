@@ -71,6 +71,12 @@ export const settings = {
     default: '',
     summary: 'Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated.',
   }),
+  'agents.releases': setting(Type.String({ minLength: 1, maxLength: 4096 }), {
+    env: 'SYNTROPY_AGENT_RELEASES',
+    default: undefined,
+    summary:
+      'Folder of more releases of the agent, each in a folder with the name of its version. Unset: only the daemon’s own.',
+  }),
   'nodes.lostAfterSeconds': setting(Type.Integer({ minimum: 60, maximum: 31_536_000 }), {
     env: 'SYNTROPY_NODES_LOST_AFTER_SECONDS',
     default: 3_600,

@@ -41,7 +41,7 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'mtools', 'syslinux'))('a machin
       await using daemon = await daemonProcess();
       await using device = await loopDevice({ sizeBytes: 64 << 20 });
 
-      const flags = '--daemon-url http://10.0.2.2:18080 --accept-risk not-removable --yes --json';
+      const flags = '--daemon-url https://10.0.2.2:18080 --accept-risk not-removable --yes --json';
       const create = [
         'node',
         'create',
@@ -57,7 +57,7 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'mtools', 'syslinux'))('a machin
       const said = await boot(device.path);
 
       expect(said).toContain(
-        'BOOTED name=node-42 host="node-42" url=http://10.0.2.2:18080 token=yes',
+        'BOOTED name=node-42 host="node-42" url=https://10.0.2.2:18080 token=yes',
       );
     },
     BOOT_TIMEOUT_MS * 3,

@@ -197,6 +197,8 @@ describe('a machine that is to start anew', () => {
         control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
         bootId: 'boot-2',
         mayRestart: true,
+        mayUpdate: false,
+        version: '1.0.0',
         log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       },
       { version: 1, generation: 1, name: 'node-02' },

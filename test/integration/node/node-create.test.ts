@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { OperationInput } from '../../../src/contract/registry.js';
 
+import { requireToken } from '../../support/agents.js';
 import { type DaemonWorld, daemonWorld } from '../../support/daemon-world.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -61,8 +62,9 @@ describe('node create', () => {
     await created(world, anImage(world));
 
     const image = await readFile(path.join(world.home, 'node-01.img'), 'latin1');
-    const token = /SYNTROPY_JOIN_TOKEN=([\w-]+)/.exec(image)?.[1] ?? '';
-    const hash = createHash('sha256').update(token).digest();
+    const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(image)?.[1] ?? '';
+    const { secret } = requireToken(token);
+    const hash = createHash('sha256').update(secret).digest();
     const { rows } = await world.database.pool.query(
       'select token_hash, uses_left, reusable, expires_at - created_at as ttl from join_tokens',
     );
@@ -78,6 +80,7 @@ describe('node create', () => {
       `select (select json_agg(n) from nodes n)::text || (select json_agg(o) from operations o)::text
         || (select json_agg(e) from events e)::text as text`,
     );
+    expect(everything.rows[0].text).not.toContain(secret);
     expect(everything.rows[0].text).not.toContain(token);
   });
 

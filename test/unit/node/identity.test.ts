@@ -5,7 +5,7 @@ import {
   identityFiles,
   identityPaths,
   type NodeIdentity,
-  requireDaemonUrl,
+  requireMachineUrl,
   requireSshKeys,
 } from '../../../src/core/services/node/identity.js';
 
@@ -34,7 +34,7 @@ describe('the identity on a stick', () => {
   it('is written as NoCloud files and as a shell environment', () => {
     const files = identityFiles(anIdentity({ sshKeys: [KEY] }));
 
-    expect(files.map((file) => file.path)).toEqual([...identityPaths]);
+    expect(files.map((file) => file.path)).toEqual(identityPaths(false));
     expect(text(files, 'meta-data')).toBe('instance-id: "i-1"\nlocal-hostname: "node-01"\n');
     expect(text(files, 'user-data')).toMatch(/^#cloud-config\nhostname: "node-01"\n/);
     expect(text(files, 'user-data')).toContain(`ssh_authorized_keys:\n  - "${KEY}"\n`);
@@ -47,6 +47,22 @@ describe('the identity on a stick', () => {
       'SYNTROPY_JOIN_EXPIRES=2026-11-30T10:00:00.000Z',
       '',
     ]);
+  });
+
+  it('brings what the machine joins by itself with, where it says where the daemon is', () => {
+    const enrolment = {
+      caCertificate: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n',
+      script: '#!/bin/sh\nexit 0\n',
+      unit: '[Service]\nExecStart=/usr/local/lib/syntropy-enrol/enrol.sh /etc/syntropy\n',
+    };
+    const files = identityFiles(anIdentity({ enrolment }));
+
+    expect(files.map((file) => file.path)).toEqual(identityPaths(true));
+    expect(text(files, 'syntropy/ca.pem')).toBe(enrolment.caCertificate);
+    expect(text(files, 'syntropy/enrol.sh')).toBe(enrolment.script);
+    const data = text(files, 'user-data');
+    expect(data).toContain(`content: ${JSON.stringify(enrolment.script)}\n`);
+    expect(data).toContain('- [systemctl, enable, --now, --no-block, syntropy-enrol.service]\n');
   });
 
   it('leaves the address out when the daemon has none', () => {
@@ -73,10 +89,16 @@ describe('the identity on a stick', () => {
 
   it.each([
     ['https://grid.example.org:8080/', 'https://grid.example.org:8080'],
-    ['http://10.0.2.2:18080', 'http://10.0.2.2:18080'],
+    ['https://10.0.2.2:18080', 'https://10.0.2.2:18080'],
     ['https://[fd00::1]:8080', 'https://[fd00::1]:8080'],
   ])('writes the address %s as %s', (given, written) => {
-    expect(requireDaemonUrl(given)).toBe(written);
+    expect(requireMachineUrl(given)).toBe(written);
+  });
+
+  it('refuses an address without TLS, over which no machine would join', () => {
+    expect(() => requireMachineUrl('http://10.0.2.2:18080')).toThrow(
+      expect.objectContaining({ code: 'INPUT_INVALID' }),
+    );
   });
 
   it('never lets an address break out of its line of the environment', () => {
@@ -86,11 +108,11 @@ describe('the identity on a stick', () => {
         (given) => {
           let url;
           try {
-            url = requireDaemonUrl(given);
+            url = requireMachineUrl(given);
           } catch {
             return;
           }
-          expect(url).toMatch(/^https?:\/\/[^\s$`'"\\;&|<>()?#]+$/);
+          expect(url).toMatch(/^https:\/\/[^\s$`'"\\;&|<>()?#]+$/);
         },
       ),
     );

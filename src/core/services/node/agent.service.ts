@@ -14,7 +14,7 @@ import type { DaemonAddress, JoinTokens, Owners } from './node.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { requireName } from '../../utils/node-name.js';
-import { requireDaemonUrl } from './identity.js';
+import { requireMachineUrl } from './identity.js';
 
 const DEFAULT_TTL_SECONDS = 24 * 3600;
 
@@ -82,10 +82,7 @@ export class AgentService {
     const ownerId = await this.#ownerId(request.owner, caller);
     const { publicUrl, caSha256 } = address();
     const given = request.daemonUrl ?? publicUrl;
-    const url = given === undefined ? undefined : requireDaemonUrl(given);
-    if (url?.startsWith('http:')) {
-      throw new AppError('INPUT_INVALID', 'Machines join over https only.', { field: 'daemonUrl' });
-    }
+    const url = given === undefined ? undefined : requireMachineUrl(given);
     const { secret, hash } = tokens.mint();
     const createdAt = now();
     const token = await tokenStore.create({

@@ -10,10 +10,27 @@ export interface NodeIdentity {
   readonly name: string;
   readonly daemonUrl?: string;
   readonly caSha256: string;
+  /** As `agent join` takes it. */
   readonly joinToken: string;
   readonly joinExpiresAt: Date;
   readonly sshKeys: readonly string[];
+  /** What makes the machine a node by itself; absent where it would not find its daemon. */
+  readonly enrolment?: Enrolment;
 }
+
+/** How a machine fetches the agent from its daemon and joins. */
+export interface Enrolment {
+  /** Of the grid's authority: what the daemon's TLS is verified by. */
+  readonly caCertificate: string;
+  /** deploy/agent/enrol.sh and deploy/agent/syntropy-enrol.service. */
+  readonly script: string;
+  readonly unit: string;
+}
+
+/** Where they are on the machine, as the unit says. */
+const SEED = '/etc/syntropy';
+const SCRIPT = '/usr/local/lib/syntropy-enrol/enrol.sh';
+const UNIT_NAME = 'syntropy-enrol.service';
 
 const SSH_KEY =
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]{40,12000}={0,2}( [\u0020-\u007e]{0,255})?$/;
@@ -24,31 +41,60 @@ const SSH_KEY =
  * `syntropy/join.env` says the same to a machine without cloud-init.
  */
 export function identityFiles(identity: NodeIdentity): readonly IdentityFile[] {
+  const { enrolment } = identity;
   const joinEnv = joinEnvironment(identity);
   return [
     { path: 'meta-data', text: metaData(identity) },
     { path: 'user-data', text: userData(identity, joinEnv) },
     { path: 'syntropy/join.env', text: joinEnv },
+    ...(enrolment
+      ? [
+          { path: 'syntropy/ca.pem', text: enrolment.caCertificate },
+          { path: 'syntropy/enrol.sh', text: enrolment.script },
+        ]
+      : []),
   ];
 }
 
 /** Paths of `identityFiles`, for a plan that must not make a token. */
-export const identityPaths = ['meta-data', 'user-data', 'syntropy/join.env'] as const;
+export function identityPaths(joins: boolean): readonly string[] {
+  const paths = ['meta-data', 'user-data', 'syntropy/join.env'];
+  return joins ? [...paths, 'syntropy/ca.pem', 'syntropy/enrol.sh'] : paths;
+}
 
 function metaData(identity: NodeIdentity): string {
   return `instance-id: ${quoted(identity.instanceId)}\nlocal-hostname: ${quoted(identity.name)}\n`;
 }
 
-function userData(identity: NodeIdentity, joinEnv: string): string {
-  const keys = identity.sshKeys.map((key) => `  - ${quoted(key)}\n`).join('');
+function userData({ name, sshKeys, enrolment }: NodeIdentity, joinEnv: string): string {
+  const keys = sshKeys.map((key) => `  - ${quoted(key)}\n`).join('');
   return [
     '#cloud-config\n',
-    `hostname: ${quoted(identity.name)}\n`,
+    `hostname: ${quoted(name)}\n`,
     keys && `ssh_authorized_keys:\n${keys}`,
     'write_files:\n',
-    '  - path: /etc/syntropy/join.env\n',
-    '    permissions: "0600"\n',
-    `    content: ${quoted(joinEnv)}\n`,
+    writtenFile(`${SEED}/join.env`, '0600', joinEnv),
+    ...(enrolment ? enrolmentData(enrolment) : []),
+  ].join('');
+}
+
+/** The rest of `write_files`, and what starts it. The service tries until it succeeds; cloud-init has only this one first boot. */
+function enrolmentData({ caCertificate, script, unit }: Enrolment): readonly string[] {
+  return [
+    writtenFile(`${SEED}/ca.pem`, '0644', caCertificate),
+    writtenFile(SCRIPT, '0755', script),
+    writtenFile(`/etc/systemd/system/${UNIT_NAME}`, '0644', unit),
+    'runcmd:\n',
+    '  - [systemctl, daemon-reload]\n',
+    `  - [systemctl, enable, --now, --no-block, ${UNIT_NAME}]\n`,
+  ];
+}
+
+function writtenFile(path: string, permissions: string, text: string): string {
+  return [
+    `  - path: ${path}\n`,
+    `    permissions: "${permissions}"\n`,
+    `    content: ${quoted(text)}\n`,
   ].join('');
 }
 
@@ -89,7 +135,7 @@ export function requireSshKeys(keys: readonly string[]): readonly string[] {
  * The daemon's address as it is put on a stick: scheme, host and port, no user, no query.
  * @throws {AppError} INPUT_INVALID.
  */
-export function requireDaemonUrl(text: string): string {
+function requireDaemonUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const usable =
     url &&
@@ -107,4 +153,14 @@ export function requireDaemonUrl(text: string): string {
     );
   }
   return url.href.replace(/\/$/, '');
+}
+
+/**
+ * The daemon's address as machines look for it: they join over TLS, or not at all.
+ * @throws {AppError} INPUT_INVALID.
+ */
+export function requireMachineUrl(text: string): string {
+  const url = requireDaemonUrl(text);
+  if (url.startsWith('https:')) return url;
+  throw new AppError('INPUT_INVALID', 'Machines join over https only.', { field: 'daemonUrl' });
 }

@@ -9,6 +9,8 @@ import type {
   OperationRecord,
 } from '../../types/models/operation.js';
 import type { WriteJob, WriteProgress, WriteReport } from '../../types/models/stick.js';
+import type { Enrolment } from './identity.js';
+import type { AgentVersions } from './release.ports.js';
 
 /** Which stick or file, and what may be done to it. */
 export interface StickRequest {
@@ -91,6 +93,8 @@ export interface NodeChange {
   readonly location?: string;
   /** Parts replace those of before; null takes all of it back. */
   readonly offer?: Offer | null;
+  /** What its agent is to be replaced with. */
+  readonly agentVersion?: string;
   /** Empty text removes it. */
   readonly description?: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -139,6 +143,12 @@ export interface JoinTokens {
   /** A new secret (shown nowhere but on the stick) and its SHA-256, which is what is stored. */
   mint(): { readonly secret: string; readonly hash: Uint8Array };
   hash(secret: string): Uint8Array;
+  /** As `agent join` takes it: with where the daemon is, and by what it is recognised. */
+  encode(token: {
+    readonly secret: string;
+    readonly caSha256: string;
+    readonly url?: string;
+  }): string;
 }
 
 /** What a node must be told about its daemon. */
@@ -147,6 +157,8 @@ export interface DaemonAddress {
   readonly publicUrl: string | undefined;
   /** SHA-256 of the CA certificate in DER, in hex: what the node pins. */
   readonly caSha256: string;
+  /** That certificate, in PEM. */
+  readonly caCertificate: string;
 }
 
 /** Members, as the node rules need them. */
@@ -162,6 +174,9 @@ export interface NodeDeps {
   readonly jobs: Jobs;
   readonly tokens: JoinTokens;
   readonly address: () => DaemonAddress;
+  readonly versions: AgentVersions;
+  /** What is put on sticks for the machine to join by itself. */
+  readonly enrolment: Pick<Enrolment, 'script' | 'unit'>;
   readonly newId: () => string;
   readonly now: () => Date;
 }

@@ -6,7 +6,7 @@ import type { NodeChange, NodeDeps, NodeFilter, StickPlan, StickRequest } from '
 
 import { AppError } from '../../types/errors/app-error.js';
 import { requireName } from '../../utils/node-name.js';
-import { identityFiles, identityPaths, requireDaemonUrl, requireSshKeys } from './identity.js';
+import { identityFiles, identityPaths, requireMachineUrl, requireSshKeys } from './identity.js';
 import { provisionStick } from './provisioning.js';
 
 /** How long a join token on a stick can be redeemed when nobody says otherwise. */
@@ -74,7 +74,7 @@ export class NodeService {
       ownerId,
       action,
       stick,
-      identityFiles: request.config ? identityPaths : [],
+      identityFiles: request.config ? identityPaths(daemonUrl !== undefined) : [],
       daemonUrl,
       sshKeys,
       warnings: warningsOf(request, daemonUrl),
@@ -113,7 +113,7 @@ export class NodeService {
 
   /**
    * @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, NAME_INVALID, INPUT_INVALID, MEMBER_NOT_FOUND, PERMISSION_DENIED (to give a node
-   *   to another member), OFFER_EXCEEDS_HARDWARE, VERSION_CONFLICT.
+   *   to another member), OFFER_EXCEEDS_HARDWARE, AGENT_RELEASE_NOT_FOUND, AGENT_NOT_JOINED (no agent to replace), VERSION_CONFLICT.
    */
   async update(ref: string, request: UpdateNodeRequest, caller: Caller): Promise<Node> {
     const { owner, ...change } = request;
@@ -122,17 +122,26 @@ export class NodeService {
     if (Object.values(wanted).every((value) => value === undefined)) {
       throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
     }
+    const { store, versions, now } = this.#deps;
     const ownerId = owner === undefined ? undefined : await this.#ownerId({ owner }, caller);
-    return this.#deps.store.update(
+    const { agentVersion: asked } = change;
+    const agentVersion = asked === undefined ? undefined : await versions.resolve(asked);
+    return store.update(
       ref,
-      { ...change, ...(ownerId === undefined ? {} : { ownerId }) },
-      this.#deps.now(),
+      {
+        ...change,
+        ...(ownerId === undefined ? {} : { ownerId }),
+        ...(agentVersion === undefined ? {} : { agentVersion }),
+      },
+      now(),
     );
   }
 
   async #begin(request: CreateNodeRequest, plan: NodePlan, caller: Caller) {
-    const { store, tokens, newId, now, address } = this.#deps;
+    const { store, tokens, newId, now, address, enrolment } = this.#deps;
     const at = now();
+    const { caSha256, caCertificate } = address();
+    const { daemonUrl: url } = plan;
     const operationId = newId();
     const token = tokens.mint();
     const expiresAt = new Date(at.getTime() + request.joinTtlSeconds * 1000);
@@ -162,11 +171,11 @@ export class NodeService {
       nodeId: node.id,
       instanceId: `${node.id}-${operationId.slice(0, 8)}`,
       name: node.name,
-      ...(plan.daemonUrl === undefined ? {} : { daemonUrl: plan.daemonUrl }),
-      caSha256: address().caSha256,
-      joinToken: token.secret,
+      caSha256,
+      joinToken: tokens.encode({ secret: token.secret, caSha256, ...(url ? { url } : {}) }),
       joinExpiresAt: expiresAt,
       sshKeys: plan.sshKeys,
+      ...(url ? { daemonUrl: url, enrolment: { ...enrolment, caCertificate } } : {}),
     });
     const work = {
       node,
@@ -208,7 +217,7 @@ export class NodeService {
 
   #daemonUrl(request: CreateNodeRequest): string | undefined {
     const given = request.daemonUrl ?? this.#deps.address().publicUrl;
-    return given === undefined ? undefined : requireDaemonUrl(given);
+    return given === undefined ? undefined : requireMachineUrl(given);
   }
 }
 

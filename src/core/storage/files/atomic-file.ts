@@ -26,7 +26,7 @@ export async function writeFileAtomic(
 }
 
 /** Makes a rename last; file systems that cannot sync a directory do it by themselves. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, 'r');
     await handle.sync().finally(() => handle.close());

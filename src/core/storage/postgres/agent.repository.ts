@@ -12,21 +12,21 @@ import type {
   ToTell,
 } from '../../services/node/agent.ports.js';
 import type { LifeEvent } from '../../utils/node-life.js';
-import type { Approval, DesiredNode } from '../../types/models/agent.js';
+import type { DesiredNode } from '../../types/models/agent.js';
 import type { Node } from '../../types/models/node.js';
 
 import { knownAilments } from '../../utils/node-ailments.js';
-import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../utils/node-life.js';
 import { AppError } from '../../types/errors/app-error.js';
 import { violatedConstraint } from './database-errors.js';
+import { selectAgent } from './agent.rows.js';
 import { appendEvent } from './event.repository.js';
 import { assess, type Assessed } from './node-assessment.js';
 import { desiredColumn } from './node-desired.js';
 import { moveNode } from './node-status.js';
-import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
+import { toNode } from './node.rows.js';
+import { nameTaken, redeemIn } from './redemption.js';
 import { sampleColumns, sampleRecord, toSampleRow } from './sample.rows.js';
 
-const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
 const KEPT_CONNECTS = 10;
 /** Nodes that one sweep moves in one transaction; the next takes up the rest. */
 const SWEEP_PAGE = 500;
@@ -34,28 +34,10 @@ const SWEEP_PAGE = 500;
 /** Sessions that are told in one round; the next takes up the rest. */
 const TOLD_AT_ONCE = 1_000;
 
-const WAITS = 'It waits to be approved.';
-
-interface TokenRow {
-  readonly id: string;
-  readonly node_id: string | null;
-  readonly owner_id: string | null;
-  readonly labels: Record<string, string>;
-  readonly approval: 'auto' | 'manual';
-  readonly uses_left: number;
-  readonly expires_at: Date;
-  readonly revoked_at: Date | null;
-  readonly is_expired: boolean;
-}
-
-interface AgentRow {
-  readonly node_id: string;
-  readonly node_name: string;
-  readonly identity_key: Uint8Array;
-  readonly machine: Uint8Array;
-  readonly approval: Approval;
-  readonly join_token_id: string | null;
-  readonly is_live: boolean | null;
+/** What the agent said the last time. */
+interface Earlier {
+  readonly earlier_boot: string | null;
+  readonly earlier_version: string | null;
 }
 
 /** Agents of nodes: how they join, connect and are heard of. */
@@ -94,24 +76,21 @@ export class AgentRepository implements AgentStore {
 
   async connect(session: AgentSession): Promise<Connected> {
     return this.#db.transaction().execute(async (tx) => {
-      const { rows } = await sql<Assessed & { earlier: string | null }>`
+      const { rows } = await sql<Assessed & Earlier>`
         update node_agents a set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
           boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
+          wanted_version = nullif(wanted_version, ${session.agentVersion}),
           connected_at = now(), last_seen_at = now(), clock_skew_ms = ${session.skewMs},
           connects = (connects || now())[greatest(1, cardinality(connects) + 2 - ${KEPT_CONNECTS}::int):]
-        from (select boot_id from node_agents where node_id = ${session.nodeId} for update) as before
+        from (select boot_id, agent_version from node_agents where node_id = ${session.nodeId} for update) as before
         where a.node_id = ${session.nodeId} and approval = 'approved'
-        returning node_id, connects, ailments, now() as now, before.boot_id as earlier`.execute(tx);
+        returning node_id, connects, ailments, now() as now, before.boot_id as earlier_boot, before.agent_version as earlier_version`.execute(
+        tx,
+      );
       const [agent] = rows;
       if (!agent) throw new AppError('AGENT_UNKNOWN', 'The node was deleted just now.');
       const row = await assess(tx, agent);
-      if (agent.earlier !== null && agent.earlier !== session.bootId) {
-        await appendEvent(tx, {
-          type: 'node.started',
-          object: { kind: 'node', id: row.id },
-          payload: { name: row.name, bootId: session.bootId },
-        });
-      }
+      await tellDifferences(tx, row, agent, session);
       const { rows: told } = await sql<{ desired: DesiredNode }>`
         select ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id where n.id = ${row.id}`.execute(
         tx,
@@ -286,97 +265,20 @@ function beatRow({ nodeId, sessionId, skewMs, observedGeneration, sample }: Beat
   };
 }
 
-function selectAgent(db: Kysely<unknown>, which: ReturnType<typeof sql>) {
-  return sql<AgentRow>`
-    select a.node_id, n.name as node_name, a.identity_key, a.machine, a.approval, a.join_token_id,
-      a.session_id is not null and a.last_seen_at > now() - ${LIVE_SECONDS} * interval '1 second' as is_live
-    from node_agents a join nodes n on n.id = a.node_id where ${which}`.execute(db);
-}
-
-async function redeemIn(tx: Transaction<unknown>, redemption: Redemption): Promise<Redeemed> {
-  const token = await lockToken(tx, redemption.tokenHash);
-  const { rows: known } = await selectAgent(
-    tx,
-    sql`a.identity_key = ${Buffer.from(redemption.identityKey)}`,
-  );
-  const [agent] = known;
-  if (agent) {
-    const node = { id: agent.node_id, name: agent.node_name };
-    // The answer to the first time was lost on its way.
-    if (agent.join_token_id === token.id) return { node, approval: agent.approval };
-    throw new AppError('AGENT_JOINED', `This machine has joined as "${node.name}" already.`, {
-      node: node.id,
-    });
-  }
-  requireGood(token);
-  const nodeId = token.node_id ?? (await makeNode(tx, redemption, token));
-  const approval: Approval = token.approval === 'auto' ? 'approved' : 'pending';
-  await sql`
-    insert into node_agents (node_id, identity_key, wireguard_key, machine, approval, join_token_id, joined_at, agent_version)
-    values (${nodeId}, ${Buffer.from(redemption.identityKey)}, ${Buffer.from(redemption.wireguardKey)},
-            ${Buffer.from(redemption.machine)}, ${approval}, ${token.id}, now(), ${redemption.agentVersion})
-    on conflict (node_id) do update set identity_key = excluded.identity_key, wireguard_key = excluded.wireguard_key,
-      machine = excluded.machine, pending_machine = null, ailments = '{}', approval = excluded.approval, join_token_id = excluded.join_token_id,
-      joined_at = excluded.joined_at, agent_version = excluded.agent_version, session_id = null, daemon_id = null,
-      boot_id = null, connects = '{}', generation = node_agents.generation + 1`.execute(tx);
-  await sql`update join_tokens set uses_left = uses_left - 1, last_used_at = now() where id = ${token.id}`.execute(
-    tx,
-  );
-  const row = await moveNode(tx, nodeId, 'join', { reason: approval === 'pending' ? WAITS : null });
-  await appendEvent(tx, {
-    type: 'node.joined',
-    object: { kind: 'node', id: nodeId },
-    payload: { name: row.name, approval },
-  });
-  return { node: { id: nodeId, name: row.name }, approval };
-}
-
-async function lockToken(tx: Transaction<unknown>, hash: Uint8Array): Promise<TokenRow> {
-  const { rows } = await sql<TokenRow>`
-    select *, expires_at <= now() as is_expired from join_tokens where token_hash = ${Buffer.from(hash)} for update`.execute(
-    tx,
-  );
-  const [token] = rows;
-  if (token) return token;
-  throw new AppError('JOIN_TOKEN_INVALID', 'This daemon has given out no such join token.');
-}
-
-function requireGood(token: TokenRow): void {
-  if (token.revoked_at) {
-    throw new AppError('JOIN_TOKEN_REVOKED', 'This join token was revoked.', {
-      revokedAt: token.revoked_at.toISOString(),
-    });
-  }
-  if (token.uses_left < 1) throw new AppError('JOIN_TOKEN_SPENT', 'This join token was used.');
-  if (token.is_expired) {
-    throw new AppError('JOIN_TOKEN_EXPIRED', 'This join token is too old.', {
-      expiredAt: token.expires_at.toISOString(),
-    });
-  }
-}
-
-async function makeNode(
+/** What is other than it was when the agent connected before. */
+async function tellDifferences(
   tx: Transaction<unknown>,
-  { nodeId, name }: Redemption,
-  token: TokenRow,
-): Promise<string> {
-  if (name === undefined) {
-    throw new AppError('NAME_INVALID', 'This token makes a new node, which needs a name.');
+  { id, name }: { readonly id: string; readonly name: string },
+  { earlier_boot: boot, earlier_version: agentVersion }: Earlier,
+  session: AgentSession,
+): Promise<void> {
+  const object = { kind: 'node', id } as const;
+  if (boot !== null && boot !== session.bootId) {
+    const payload = { name, bootId: session.bootId };
+    await appendEvent(tx, { type: 'node.started', object, payload });
   }
-  const { rows: taken } = await sql`select from nodes where name = ${name}`.execute(tx);
-  if (taken.length > 0) throw nameTaken(name);
-  await sql<NodeRow>`
-    insert into nodes (id, name, owner_id, status, labels)
-    values (${nodeId}, ${name}, ${token.owner_id}, 'joining', ${JSON.stringify(token.labels)}::jsonb)
-    returning ${nodeColumns}`.execute(tx);
-  await appendEvent(tx, {
-    type: 'node.created',
-    object: { kind: 'node', id: nodeId },
-    payload: { name, status: 'joining' },
-  });
-  return nodeId;
-}
-
-function nameTaken(name: string): AppError {
-  return new AppError('NODE_NAME_TAKEN', `There is a node "${name}" already.`, { name });
+  if (agentVersion !== null && agentVersion !== session.agentVersion) {
+    const payload = { name, from: agentVersion, to: session.agentVersion };
+    await appendEvent(tx, { type: 'node.agent-replaced', object, payload });
+  }
 }

@@ -8,6 +8,7 @@ export const desiredColumn = sql.raw(`jsonb_strip_nulls(jsonb_build_object(
   'generation', a.generation, 'name', n.name, 'offer', n.offer, 'drained', n.drained_at is not null,
   'restart', case when a.restart_boot_id = a.boot_id and a.restart_ordered_at > now() - interval '${RESTART_ORDER_SECONDS} seconds'
     then jsonb_build_object('bootId', a.restart_boot_id, 'force', a.restart_force) end,
+  'update', case when a.wanted_version <> a.agent_version then jsonb_build_object('version', a.wanted_version, 'order', a.wanted_order) end,
   'dismissed', case when a.dismissed_at is not null then true end)) as desired`);
 
 /** A node has another generation from now on, and its agent is told. Nothing where no machine has joined as it. */

@@ -49,6 +49,7 @@ export class NodeRepository {
       const name = change.name ?? before.name;
       const offer = offerAfter(before, change.offer);
       await tellAnew(tx, before.id);
+      if (change.agentVersion !== undefined) await wantAgent(tx, before, change.agentVersion);
       try {
         const { rows } = await sql<NodeRow>`
           update nodes set name = ${name}, labels = ${JSON.stringify(labels)}::jsonb,
@@ -109,6 +110,17 @@ function offerAfter(before: NodeRow, change: Offer | null | undefined): Offer | 
   const [beyond] = beyondCapacity(change, before.agent?.capacity ?? undefined);
   if (beyond) throw new AppError('OFFER_EXCEEDS_HARDWARE', beyond, { node: before.id });
   return { ...before.offer, ...change };
+}
+
+/** @throws {AppError} AGENT_NOT_JOINED. */
+async function wantAgent(tx: Transaction<unknown>, node: NodeRow, version: string): Promise<void> {
+  const { numAffectedRows } = await sql`
+    update node_agents set wanted_version = nullif(${version}, agent_version), wanted_order = generation
+    where node_id = ${node.id}`.execute(tx);
+  if (numAffectedRows === 1n) return;
+  throw new AppError('AGENT_NOT_JOINED', `No machine has joined as "${node.name}" yet.`, {
+    node: node.id,
+  });
 }
 
 /** By id, or by name among those that live: a retired node's row has another name. */

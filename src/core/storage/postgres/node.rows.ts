@@ -14,7 +14,7 @@ export const nodeColumns =
   sql.raw(`id, name, owner_id, status, failure_reason, status_since, description, location, offer, drained_at, drain_reason,
   labels, former_name, provisioning, created_at, updated_at, version,
   (select m.name from members m where m.id = nodes.owner_id) as owner_name,
-  (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'bootId', a.boot_id,
+  (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'wantedVersion', a.wanted_version, 'bootId', a.boot_id,
      'source', a.source, 'connectedAt', case when a.session_id is not null then a.connected_at end, 'lastSeenAt', a.last_seen_at,
      'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation, 'capacity', a.capacity, 'problems', a.problems)
    from node_agents a where a.node_id = nodes.id) as agent`);
@@ -48,6 +48,7 @@ interface AgentJson {
   readonly approval: Approval;
   readonly joinedAt: string;
   readonly version: string | null;
+  readonly wantedVersion: string | null;
   readonly bootId: string | null;
   readonly source: string | null;
   readonly connectedAt: string | null;
@@ -87,10 +88,12 @@ function drainOf(since: Date, reason: string | null) {
 
 function toAgent(agent: AgentJson): NodeAgent {
   const { approval, version, bootId, source, clockSkewMs, generation, observedGeneration } = agent;
+  const { wantedVersion } = agent;
   return {
     approval,
     joinedAt: new Date(agent.joinedAt),
     ...(version === null ? {} : { version }),
+    ...(wantedVersion === null ? {} : { wantedVersion }),
     ...(bootId === null ? {} : { bootId }),
     ...(source === null ? {} : { source }),
     ...(agent.connectedAt === null ? {} : { connectedAt: new Date(agent.connectedAt) }),

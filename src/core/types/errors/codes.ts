@@ -128,6 +128,9 @@ export const errorCodes = {
   TOKEN_NOT_FOUND: notFound('List the tokens with `syntropy token list`.'),
   CONTEXT_NOT_FOUND: notFound('List the contexts with `syntropy context list`.'),
   OPERATION_NOT_FOUND: notFound('List the operations with `syntropy operation list`.'),
+  AGENT_RELEASE_NOT_FOUND: notFound(
+    'Name a version that the daemon has, or `latest`; more come from `agents.releases`.',
+  ),
   DEVICE_NOT_FOUND: notFound('List the drives with `syntropy usb list --all`.'),
   IMAGE_NOT_FOUND: notFound('Check the path of the image.'),
   FILE_NOT_FOUND: notFound('Check the path.'),
@@ -216,6 +219,7 @@ export const errorCodes = {
   ),
   DISK_FULL: failed('Free some space, or use a larger stick, and repeat the command.'),
   OPERATION_FAILED: failed('See its reason with `syntropy operation show`.'),
+  AGENT_RELEASE_INVALID: failed('Nothing was changed. Tell whoever runs the daemon.'),
   AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),

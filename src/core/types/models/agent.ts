@@ -25,6 +25,8 @@ export interface NodeAgent {
   readonly approval: Approval;
   readonly joinedAt: Date;
   readonly version?: string;
+  /** What it is to be replaced with, for as long as it is not. */
+  readonly wantedVersion?: string;
   readonly bootId?: string;
   /** Where it connected from. */
   readonly source?: string;
@@ -63,5 +65,7 @@ export interface DesiredNode {
   readonly drained: boolean;
   /** The start of the machine that is to end. */
   readonly restart?: { readonly bootId: string; readonly force: boolean };
+  /** What the agent is to be replaced with; another `order` is tried anew. */
+  readonly update?: { readonly version: string; readonly order: number };
   readonly dismissed?: true;
 }

@@ -20,6 +20,7 @@ import { inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
 import { RequestContext } from './request-context.js';
 import { sendEvents } from './sse.js';
+import { type ServedReleases, serveReleases } from './releases.js';
 import { readableTarget } from './target.js';
 
 const BODY_LIMIT_BYTES = 1 << 20;
@@ -43,6 +44,8 @@ export interface RestOptions {
   /** Absent: no TLS. */
   readonly https?: object;
   readonly maxConnections: number;
+  /** The agent, for machines that are yet to join; absent where none come in. */
+  readonly releases?: ServedReleases;
   /** Given the server while it is empty, so that it sees what is refused, too. */
   readonly observe?: (app: FastifyInstance) => void;
   /** Aborts when the daemon begins to stop. */
@@ -98,6 +101,7 @@ export function createRestServer(options: RestOptions): FastifyInstance {
   app.get('/.well-known/jwks.json', async (request, reply) =>
     options.dispatch('keys.list', {}, new RequestContext(request, reply)),
   );
+  if (options.releases) serveReleases(app, options.releases);
   for (const [id, operation] of Object.entries<Operation>(registry)) {
     if (isOperationId(id)) route(app, id, operation, options);
   }

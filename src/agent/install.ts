@@ -1,0 +1,105 @@
+import { chmod, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { AgentServiceHost } from '../core/services/node/agent-service.ports.js';
+import type { AgentFiles } from './agent-files.js';
+import type { ReleaseHome } from './release/home.js';
+
+import { releaseFiles, type ReleaseFileName } from '../contract/agent/release.js';
+import { copySynced } from './release/fetch.js';
+
+/** Where an agent is installed when nobody says otherwise; enrol.sh says the same. */
+export const DEFAULT_HOME = '/usr/local/lib/syntropy-agent';
+const TEMPLATE: ReleaseFileName = 'syntropy-agent.service';
+
+export interface Installing {
+  readonly home: ReleaseHome;
+  readonly files: AgentFiles;
+  readonly stateDir: string;
+  readonly service: AgentServiceHost;
+  /** Whether the owner lets the grid start this machine anew, and replace the agent. */
+  readonly mayRestart: boolean;
+  readonly mayUpdate: boolean;
+}
+
+/** The files of a release, wherever they are. */
+export interface Release {
+  readonly version: string;
+  /** What it is told from others by: a manifest, where a daemon has given one. */
+  readonly manifest: string;
+  readonly paths: Readonly<Record<ReleaseFileName, string>>;
+}
+
+export interface Installed {
+  readonly unitFile: string;
+  readonly home: string;
+  readonly version: string;
+}
+
+/** The text of the service, with the paths of this machine. */
+export async function describeService(installing: Installing, template: string): Promise<string> {
+  const { home, files, stateDir, service, mayRestart, mayUpdate } = installing;
+  return service.describe(await readFile(template, 'utf8'), {
+    command: [
+      path.join(home.directory, 'launch.sh'),
+      'run',
+      '--home',
+      home.directory,
+      '--state-dir',
+      stateDir,
+      ...(mayRestart ? ['--allow-restart'] : []),
+      ...(mayUpdate ? ['--allow-update'] : []),
+    ],
+    membershipFile: path.join(files.directory, 'node.json'),
+  });
+}
+
+/**
+ * Puts a release in its place, and has the system run it at each of its starts; it is not started now. May be repeated.
+ * @throws {AppError} as `AgentServiceHost.install`.
+ */
+export async function installAgent(installing: Installing, release: Release): Promise<Installed> {
+  const { home, service } = installing;
+  const { version, manifest, paths } = release;
+  const folder = await home.stage();
+  for (const [name, { isProgram }] of Object.entries(releaseFiles)) {
+    const to = path.join(folder, name);
+    await copySynced(pathOf(paths, name), to);
+    await chmod(to, isProgram ? 0o755 : 0o644);
+  }
+  await home.use(await home.place(folder, manifest, version));
+  await home.endTrial();
+  await home.placeLauncher();
+  const text = await describeService(installing, path.join(home.current, TEMPLATE));
+  const { unitFile } = await service.install(text);
+  return { unitFile, home: home.directory, version };
+}
+
+/** @throws {AppError} as `AgentServiceHost.uninstall`. */
+export async function uninstallAgent(
+  home: ReleaseHome,
+  service: AgentServiceHost,
+): Promise<{ readonly unitFile: string }> {
+  const removed = await service.uninstall();
+  await rm(home.directory, { recursive: true, force: true });
+  return removed;
+}
+
+/** This very program, with the Node that runs it. @param program - the file `agent.mjs`, beside which the rest of its release lies. */
+export function ownRelease(program: string, version: string): Release {
+  const folder = path.dirname(program);
+  return {
+    version,
+    manifest: `installed from ${program} ${version}\n`,
+    paths: {
+      'agent.mjs': program,
+      'launch.sh': path.join(folder, 'launch.sh'),
+      node: process.execPath,
+      'syntropy-agent.service': path.join(folder, TEMPLATE),
+    },
+  };
+}
+
+function pathOf(paths: Release['paths'], name: string): string {
+  return new Map<string, string>(Object.entries(paths)).get(name) ?? '';
+}

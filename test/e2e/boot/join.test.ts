@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+import { buildAgent } from '../../../scripts/build-agent.mjs';
+import { bootedMachine } from '../../support/booted-machine.js';
+import { documentOf } from '../../support/cli.js';
+import { daemonProcess } from '../../support/daemon-process.js';
+import { debianImage } from '../../support/debian-image.js';
+import { loopDevice } from '../../support/loop-device.js';
+import { missing } from '../../support/requirements.js';
+import { scratchFolder } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const TEST_TIMEOUT_MS = 1_200_000;
+/** An emulated machine is some ten times slower than a real one. */
+const PATIENCE_MS = 300_000;
+const PATIENCE = ['--timeout', '290s'] as const;
+const NEXT_VERSION = '0.2.0-test';
+
+const run = promisify(execFile);
+
+/** Whether a text is anywhere on a disk, be it in a file or where one was. */
+async function isOn(disk: string, text: string): Promise<boolean> {
+  const found = await run('grep', ['--quiet', '--fixed-strings', '--text', '-e', text, disk]).catch(
+    () => undefined,
+  );
+  return found !== undefined;
+}
+
+// Goal: the whole way of a machine: a stick is written, an ordinary Debian starts from it, joins by itself, obeys, outlives a power cut,
+// and is gone when it is deleted.
+describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
+  'a machine that starts from a stick',
+  () => {
+    it(
+      'joins, starts anew and replaces its agent when it is told, comes back after a power cut, and cannot come back once it was deleted',
+      async () => {
+        const image = await debianImage();
+        await using releases = await scratchFolder();
+        await buildAgent(releases.file(NEXT_VERSION), NEXT_VERSION);
+        await using daemon = await daemonProcess({
+          env: { SYNTROPY_API_LISTEN: '127.0.0.1:0', SYNTROPY_AGENT_RELEASES: releases.path },
+          cliTimeoutMs: PATIENCE_MS,
+        });
+        const { cli, client } = daemon;
+        const { api } = await client.call('daemon.get', {});
+        await using device = await loopDevice({ sizeBytes: 2 * 2 ** 30, empty: true });
+        const target = ['--usb', device.path, '--accept-risk', 'not-removable', '--yes'];
+        const reached = `https://10.0.2.2:${new URL(api?.url ?? '').port}`;
+        const addressed = ['--image', image, '--daemon-url', reached, '--json'];
+        const written = await cli('node', 'create', '--name', 'node-42', ...target, ...addressed);
+        expect(documentOf(written)).toMatchObject({ node: { status: 'provisioned' } });
+        const { stdout: env } = await run('mtype', [
+          ...['-i', `${device.path}@@1M`, '::/syntropy/join.env'],
+        ]);
+        const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(env)?.[1] ?? 'no token';
+
+        await using machine = bootedMachine(device.path);
+        const online = await cli('node', 'wait', 'node-42', '--for', 'online', ...PATIENCE);
+        expect(online.status, machine.console.slice(-4_000)).toBe(0);
+        const listed = documentOf(await cli('node', 'list', '--json'));
+        const first = await client.call('nodes.get', { node: 'node-42' });
+
+        const restarted = await cli('node', 'restart', 'node-42', '--wait', ...PATIENCE);
+        expect(restarted.status, restarted.stderr + machine.console.slice(-4_000)).toBe(0);
+        const second = await client.call('nodes.get', { node: 'node-42' });
+
+        await machine.cutPower();
+        await cli('node', 'wait', 'node-42', '--for', 'offline', ...PATIENCE);
+        const away = await client.call('nodes.get', { node: 'node-42' });
+        const tokenIsLeft = await isOn(device.path, token);
+        machine.start();
+        const back = await cli('node', 'wait', 'node-42', '--for', 'online', ...PATIENCE);
+        expect(back.status, machine.console.slice(-4_000)).toBe(0);
+        const third = await client.call('nodes.get', { node: 'node-42' });
+
+        const deleted = documentOf(await cli('node', 'delete', 'node-42', '--yes', '--json'));
+        await machine.cutPower();
+        const saidBefore = machine.console.length;
+        machine.start();
+        await waitFor(
+          'the deleted machine to have started',
+          () => machine.console.slice(saidBefore).includes('login:'),
+          PATIENCE_MS,
+        );
+        const { nodes } = await client.call('nodes.list', {});
+        const knocked = (await readFile(`${daemon.stateDir}/logs/daemon.log`, 'utf8')).includes(
+          'AGENT_UNKNOWN',
+        );
+
+        expect(listed).toMatchObject({ nodes: [{ name: 'node-42', status: 'online' }] });
+        expect(first).toMatchObject({
+          hardware: {
+            os: { name: 'Debian GNU/Linux', version: '12', arch: 'x64' },
+            cpu: { cores: 2 },
+            virtualisation: 'QEMU',
+          },
+          agent: { version: '0.1.0', problems: [] },
+        });
+        expect(second.agent?.bootId).not.toBe(first.agent?.bootId);
+        expect(second.id).toBe(first.id);
+        expect(away.status).toBe('offline');
+        expect(tokenIsLeft).toBe(false);
+        expect(third.agent?.version).toBe(NEXT_VERSION);
+        expect(third.agent?.bootId).not.toBe(second.agent?.bootId);
+        expect(deleted).toMatchObject({ outcome: 'removed', wiped: true });
+        expect(nodes).toEqual([]);
+        // It has no keys to come back with, and nothing that would.
+        expect(knocked).toBe(false);
+        expect(machine.console.slice(saidBefore)).not.toContain('Started Syntropy agent');
+      },
+      TEST_TIMEOUT_MS,
+    );
+  },
+);
