@@ -34,7 +34,8 @@ export interface AgentParts {
 
 /**
  * Keeps this node connected to its grid until the signal aborts. An absent daemon loses nothing: what the node is to be stays as it was
- * last told. Ends without an error when the signal aborts, or when the grid has dismissed this machine.
+ * last told. Ends without an error when the signal aborts, when the grid has dismissed this machine, or when its own files say that it
+ * has left: an absent daemon could not tell it so.
  * @throws {AppError} what the daemon refused for good.
  */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
@@ -59,8 +60,14 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       // Nothing depends on it but whoever asks.
       .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
 
+  const hasLeft = async () => {
+    if (await files.isStill(membership.node.id)) return false;
+    log.info('this machine has left the grid, so its agent ends', { node: membership.node.id });
+    return true;
+  };
+
   await tell('connecting');
-  while (!signal.aborted) {
+  while (!signal.aborted && !(await hasLeft())) {
     const end = await connect(
       {
         ...parts,
@@ -79,7 +86,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       },
       signal,
     );
-    if (signal.aborted || end.hasLeft) return;
+    if (signal.aborted || end.hasLeft || (await hasLeft())) return;
     log.warn('not connected', { code: end.error.code, reason: end.error.message });
     if (end.final) {
       await tell('refused', end.error);
