@@ -7,11 +7,10 @@ import type { Reports } from './reports.js';
 
 import type { AppError } from '../core/types/errors/app-error.js';
 import { slept } from '../core/utils/slept.js';
+import { pauseMs } from './back-off.js';
 import { connect } from './connection.js';
 import { Obedience } from './obedience.js';
 
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
 /** A clock that is off by more is worth a word. */
 const TOLD_SKEW_MS = 30_000;
 
@@ -93,9 +92,8 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       throw end.error;
     }
     await tell('waiting', end.error);
-    failures += 1;
-    // With full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that a thousand do not come at once.
-    const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-    await slept(100 + random() * longest, signal);
+    // A busy daemon is there, and says itself when to come.
+    failures = end.retryAfterMs === undefined ? failures + 1 : 0;
+    await slept(pauseMs(failures, end.retryAfterMs, random), signal);
   }
 }

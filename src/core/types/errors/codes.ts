@@ -247,6 +247,7 @@ export const errorCodes = {
 
   // Cannot be reached, took too long, cannot be done here
   DAEMON_UNREACHABLE: unavailable('Start it with `syntropy daemon start`.'),
+  DAEMON_BUSY: unavailable('Wait as long as the message says, then try again.'),
   DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
   TIMED_OUT: {
     httpStatus: 504,
