@@ -10,6 +10,7 @@ import { NodeTokenRepository } from '../core/storage/postgres/node-token.reposit
 import { AppError } from '../core/types/errors/app-error.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js';
 import { AgentHub } from './agents/agent-hub.js';
+import { composeAnnouncement } from './compose-announcement.js';
 import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
@@ -52,13 +53,15 @@ export function composeAgents(
     connect: (request) => service.connect(request),
   });
   const orders = composeOrders(parts, stores, hub);
+  const announcement = composeAnnouncement(parts, caSha256);
   const startedAt = now();
   return {
     /** Reads what another daemon has sent. */
     receive: orders.receive,
     hub,
+    door: { upgrade: hub.upgrade, onListening: announcement.start },
     handlers: {
-      ...nodeTokenHandlers(service),
+      ...nodeTokenHandlers(service, announcement.isAnnounced),
       ...agentHandlers(service, caSha256, now),
       ...orders.handlers,
     },
@@ -71,10 +74,12 @@ export function composeAgents(
       },
       hidden: tokenNotFound,
     } as const,
-    /** Ends every connection of an agent, and what is read through other daemons. */
+    /** Says good-bye to the network, ends every connection of an agent, and what is read through other daemons. */
     stop: async () => {
+      const goodBye = announcement.close();
       orders.close();
       await hub.stop();
+      await goodBye;
     },
     /** Marks what is silent for too long. Agents have the time of a few heartbeats to come back to a daemon that was away. */
     sweep: () =>

@@ -75,7 +75,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     authenticator: identity.authenticator,
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
-    agents: agents.hub.upgrade,
+    agents: agents.door,
     http: observed.http,
     stopping: stopping.signal,
   });

@@ -9,13 +9,16 @@ import { type CliResult, documentOf, runCli, startCli } from './cli.js';
 import { waitFor } from './wait-for.js';
 
 /** The daemon as people run it: a process of its own with its embedded database, driven by the real command. */
-export async function daemonProcess({ env = {} }: { env?: Record<string, string> } = {}) {
+export async function daemonProcess({
+  env = {},
+  within = [],
+}: { env?: Record<string, string>; within?: readonly string[] } = {}) {
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-e2e-'));
   // As root, Postgres runs as another account, which must be able to pass through.
   await chmod(home, 0o755);
   const stateDir = path.join(home, 'state');
   const clusterRoot = path.join(home, 'clusters');
-  const options = { stateDir, env: { SYNTROPY_CLUSTER_ROOT: clusterRoot, ...env } };
+  const options = { stateDir, within, env: { SYNTROPY_CLUSTER_ROOT: clusterRoot, ...env } };
   const cli = (...argv: string[]): Promise<CliResult> => runCli(argv, options);
   const start = async (): Promise<number> => {
     const { daemon } = documentOf(await cli('daemon', 'start', '--json'));

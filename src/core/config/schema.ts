@@ -71,6 +71,12 @@ export const settings = {
     default: '',
     summary: 'Addresses or networks of proxies whose X-Forwarded-For is believed, comma separated.',
   }),
+  'discovery.announce': setting(Type.Boolean(), {
+    env: 'SYNTROPY_DISCOVERY_ANNOUNCE',
+    default: true,
+    summary:
+      'Whether machines on the same network find this daemon by multicast DNS, where it listens for them over TLS.',
+  }),
   'nodes.lostAfterSeconds': setting(Type.Integer({ minimum: 60, maximum: 31_536_000 }), {
     env: 'SYNTROPY_NODES_LOST_AFTER_SECONDS',
     default: 3_600,
