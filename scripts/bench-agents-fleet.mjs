@@ -7,9 +7,8 @@ import { loadSource } from './load-source.mjs';
 
 const [url, caSha256, count] = process.argv.slice(2);
 const CONNECTS_AT_ONCE = 50;
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
 
+const { pauseMs, toldPauseMs } = await loadSource('src/agent/back-off.ts');
 const { proofText, AGENT_PATH } = await loadSource('src/contract/agent/protocol.ts');
 const agents = Array.from({ length: Number(count) }, (_, n) => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -23,6 +22,18 @@ const agents = Array.from({ length: Number(count) }, (_, n) => {
     failures: 0,
   };
 });
+/** As much as an agent tells of an ordinary machine. */
+const HARDWARE = {
+  os: { name: 'Debian GNU/Linux', version: '13', kernel: '6.12.0', arch: 'x64' },
+  cpu: { model: 'Intel(R) Core(TM) i5-8500T CPU @ 2.10GHz', cores: 6, threads: 6 },
+  memoryBytes: 16 * 2 ** 30,
+  disks: [{ name: 'sda', kind: 'ssd', sizeBytes: 256e9 }],
+};
+const REPORT = {
+  generation: 1,
+  capacity: { cpuMillis: 6_000, memoryBytes: 16 * 2 ** 30, diskBytes: 200e9 },
+  problems: [],
+};
 let delaysMs = [];
 let heartbeats = 0;
 
@@ -73,11 +84,18 @@ function connect(agent, onWelcome) {
     heartbeats += 1;
     sentAt.set(seq, performance.now());
     const at = new Date().toISOString();
-    socket.send(JSON.stringify({ heartbeat: { seq, at, observedGeneration: 1 } }));
+    const heartbeat = { seq, at, observedGeneration: 1, sample: sampleNow() };
+    socket.send(JSON.stringify({ heartbeat }));
   };
+  let toldMs;
   socket.on('error', () => undefined);
+  socket.on('unexpected-response', (_, { headers }) => {
+    toldMs = toldPauseMs(headers['retry-after']);
+    socket.terminate();
+  });
   socket.on('message', (data) => {
     const frame = JSON.parse(data);
+    if (frame.refused?.retryAfterSeconds) toldMs = frame.refused.retryAfterSeconds * 1_000;
     if (frame.hello) socket.send(JSON.stringify({ proof: proofOf(agent, frame.hello.nonce) }));
     if (frame.beaten) {
       delaysMs.push(performance.now() - sentAt.get(frame.beaten.seq));
@@ -87,6 +105,8 @@ function connect(agent, onWelcome) {
       agent.isConnected = true;
       agent.failures = 0;
       onWelcome?.();
+      socket.send(JSON.stringify({ report: REPORT }));
+      socket.send(JSON.stringify({ hardware: HARDWARE }));
       const everyMs = frame.welcome.heartbeatSeconds * 1_000;
       // Agents of a real grid did not start together.
       timer = setTimeout(() => {
@@ -98,10 +118,29 @@ function connect(agent, onWelcome) {
   socket.on('close', () => {
     clearTimeout(timer);
     agent.isConnected = false;
-    agent.failures += 1;
-    const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(agent.failures, 10));
-    setTimeout(() => connect(agent), 100 + Math.random() * longest);
+    agent.failures = toldMs === undefined ? agent.failures + 1 : 0;
+    setTimeout(() => connect(agent, onWelcome), pauseMs(agent.failures, toldMs, Math.random));
   });
+}
+
+/** How a machine fares that has something to do. */
+function sampleNow() {
+  return {
+    cpuPercent: Math.random() * 60,
+    load1: Math.random() * 4,
+    load5: Math.random() * 4,
+    load15: Math.random() * 4,
+    memoryUsedBytes: Math.round(4e9 + Math.random() * 4e9),
+    memoryTotalBytes: 16 * 2 ** 30,
+    swapUsedBytes: 0,
+    swapTotalBytes: 2 ** 30,
+    diskUsedBytes: 80e9,
+    diskTotalBytes: 256e9,
+    networkRxBytesPerSecond: Math.round(Math.random() * 1e6),
+    networkTxBytesPerSecond: Math.round(Math.random() * 1e6),
+    temperatureCelsius: 40 + Math.random() * 20,
+    uptimeSeconds: Math.round(performance.now() / 1_000),
+  };
 }
 
 function proofOf({ node, machine, privateKey }, nonce) {

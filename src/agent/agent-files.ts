@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Check } from 'typebox/value';
@@ -8,6 +8,7 @@ import { Offer } from '../contract/schemas/node.js';
 import { syncDirectory, writeFileAtomic } from '../core/storage/files/atomic-file.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCode } from '../core/types/errors/error-code.js';
+import { identityFile } from './identity.js';
 
 /** Which grid this machine has joined, and as what. */
 const Membership = Type.Object({
@@ -63,6 +64,16 @@ export class AgentFiles {
 
   saveMembership(membership: Membership): Promise<void> {
     return this.#write('node.json', membership);
+  }
+
+  /** Whether this machine is still that node, and no other process has taken its keys away. What cannot be read is no answer, so it is. */
+  async isStill(nodeId: string): Promise<boolean> {
+    try {
+      await access(identityFile(this.directory));
+      return (await this.membership())?.node.id === nodeId;
+    } catch (error) {
+      return errorCode(error) !== 'ENOENT';
+    }
   }
 
   /** @throws {AppError} CONFIG_INVALID when it is damaged. */

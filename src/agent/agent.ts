@@ -8,11 +8,10 @@ import type { Reports } from './reports.js';
 
 import type { AppError } from '../core/types/errors/app-error.js';
 import { slept } from '../core/utils/slept.js';
+import { pauseMs } from './back-off.js';
 import { connect } from './connection.js';
 import { Obedience } from './obedience.js';
 
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 30_000;
 /** A clock that is off by more is worth a word. */
 const TOLD_SKEW_MS = 30_000;
 
@@ -40,7 +39,8 @@ export interface AgentParts {
 
 /**
  * Keeps this node connected to its grid until the signal aborts. An absent daemon loses nothing: what the node is to be stays as it was
- * last told. Ends without an error when the signal aborts, or when the grid has dismissed this machine.
+ * last told. Ends without an error when the signal aborts, when the grid has dismissed this machine, or when its own files say that it
+ * has left: an absent daemon could not tell it so.
  * @throws {AppError} what the daemon refused for good.
  */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
@@ -65,8 +65,14 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       // Nothing depends on it but whoever asks.
       .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
 
+  const hasLeft = async () => {
+    if (await files.isStill(membership.node.id)) return false;
+    log.info('this machine has left the grid, so its agent ends', { node: membership.node.id });
+    return true;
+  };
+
   await tell('connecting');
-  while (!signal.aborted) {
+  while (!signal.aborted && !(await hasLeft())) {
     const end = await connect(
       {
         ...parts,
@@ -86,16 +92,15 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       },
       signal,
     );
-    if (signal.aborted || end.hasLeft) return;
+    if (signal.aborted || end.hasLeft || (await hasLeft())) return;
     log.warn('not connected', { code: end.error.code, reason: end.error.message });
     if (end.final) {
       await tell('refused', end.error);
       throw end.error;
     }
     await tell('waiting', end.error);
-    failures += 1;
-    // With full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that a thousand do not come at once.
-    const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-    await slept(100 + random() * longest, signal);
+    // A busy daemon is there, and says itself when to come.
+    failures = end.retryAfterMs === undefined ? failures + 1 : 0;
+    await slept(pauseMs(failures, end.retryAfterMs, random), signal);
   }
 }

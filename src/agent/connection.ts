@@ -21,6 +21,7 @@ import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { toldPauseMs } from './back-off.js';
 import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
@@ -29,6 +30,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 20_000;
 /** Heartbeats that may stay unanswered. */
 const MAX_UNANSWERED = 3;
+/** Too many requests, and unavailable: what comes with a time to come again. */
+const COME_AGAIN = new Set([429, 503]);
 
 const frameCheck = Compile(DaemonFrame);
 
@@ -58,6 +61,8 @@ export interface ConnectionEnd {
   readonly hasLeft: boolean;
   readonly error: AppError;
   readonly final: boolean;
+  /** The daemon is there, and has asked to come again no sooner. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /** One connection to the daemon, from the handshake to its end, which is what it resolves to. It never rejects. */
@@ -81,6 +86,7 @@ class Connection {
   #hasLeft = false;
   #refused: Refused | undefined;
   #broken: AppError | undefined;
+  #retryAfterMs: number | undefined;
   #seq = 0;
   #answered = 0;
 
@@ -107,6 +113,9 @@ class Connection {
     this.#socket.on('error', (error) => {
       this.#broken ??= connectionFailure(error, url, new Date());
     });
+    this.#socket.on('unexpected-response', (_, { statusCode = 0, headers }) =>
+      this.#turnedAway(statusCode, headers['retry-after']),
+    );
     this.#socket.addEventListener('close', (event) => {
       signal.removeEventListener('abort', stop);
       this.#ended(event);
@@ -116,6 +125,17 @@ class Connection {
 
   get ended(): Promise<ConnectionEnd> {
     return this.#end.promise;
+  }
+
+  /** Something answers, and takes no agents at this time. */
+  #turnedAway(status: number, retryAfter: string | undefined): void {
+    const { url } = this.#parts.membership;
+    this.#retryAfterMs = COME_AGAIN.has(status) ? toldPauseMs(retryAfter) : undefined;
+    this.#break(
+      this.#retryAfterMs === undefined
+        ? new AppError('DAEMON_UNREACHABLE', `${url} answers, but not as a daemon (${status}).`)
+        : new AppError('DAEMON_BUSY', `${url} is busy, and asks to come again later.`),
+    );
   }
 
   #receive(text: string): void {
@@ -129,7 +149,13 @@ class Connection {
     else if ('logs' in frame) void this.#logs?.open(frame.logs);
     else if ('logsEnd' in frame) this.#logs?.close(frame.logsEnd.id);
     else if ('left' in frame) this.#hasLeft = true;
-    else this.#refused = frame.refused;
+    else this.#refuse(frame.refused);
+  }
+
+  #refuse(refused: Refused): void {
+    this.#refused = refused;
+    const { retryAfterSeconds } = refused;
+    if (retryAfterSeconds !== undefined) this.#retryAfterMs = retryAfterSeconds * 1_000;
   }
 
   #prove({ protocols, nonce, at }: { protocols: number[]; nonce: string; at: string }): void {
@@ -252,6 +278,7 @@ class Connection {
       wasWelcome: this.#wasWelcome,
       hasLeft: this.#hasLeft,
       final: refused?.final ?? false,
+      retryAfterMs: this.#retryAfterMs,
       error:
         (refused && refusal(refused)) ??
         this.#broken ??

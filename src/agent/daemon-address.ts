@@ -2,10 +2,7 @@ import { AppError } from '../core/types/errors/app-error.js';
 import { quoted } from '../core/utils/quoted.js';
 
 /** Where a daemon is, as a token or a person says. @throws {AppError} USAGE_INVALID. */
-export function daemonAddress(given: string | undefined): URL {
-  if (given === undefined) {
-    throw new AppError('USAGE_INVALID', 'The token names no daemon: say where it is with --url.');
-  }
+export function daemonAddress(given: string): URL {
   const url = URL.parse(given);
   if (url?.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash) {
     return url;

@@ -77,7 +77,7 @@ export async function enrolHere(stateDir: string, files: AgentFiles, given: Give
       seed: given.seed ?? '',
       log: stderrLog,
       join: async (token) => {
-        const url = daemonAddress(token.url);
+        const url = daemonAddress(token.url ?? '');
         const identity = await ensureIdentity(files.directory);
         const machine = machineHash(token.caSha256);
         const name = undefined;

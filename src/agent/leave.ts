@@ -7,7 +7,8 @@ import { connect } from './connection.js';
 const GONE = new Set<string>(['AGENT_UNKNOWN', 'NODE_REJECTED']);
 
 /**
- * Tells the daemon that this machine is a node no more, and takes its keys away. An agent that runs ends by itself, for it is believed no longer.
+ * Tells the daemon that this machine is a node no more, and takes its keys away. An agent that runs ends by itself when it looks
+ * at them before it connects again.
  * @param force - take the keys away also when the daemon does not answer; to the grid the node is then silent, and lost after a while.
  * @throws {AppError} why it could not be told.
  */

@@ -20,6 +20,7 @@ import { AgentLog } from './agent-log.js';
 import { daemonAddress } from './daemon-address.js';
 import { AgentFiles } from './agent-files.js';
 import { runAgent } from './agent.js';
+import { findDaemon } from './discovery.js';
 import { hardwareByChild } from './hardware.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { enrolHere, install, type Owned, uninstall } from './install-verbs.js';
@@ -97,7 +98,8 @@ async function joinGrid(files: AgentFiles): Promise<void> {
   if (!token) {
     throw new AppError('JOIN_TOKEN_INVALID', 'This is no join token, or not the whole of one.');
   }
-  const url = daemonAddress(asked.url ?? token.url);
+  const given = asked.url ?? token.url;
+  const url = given === undefined ? undefined : daemonAddress(given);
   await ensurePrivateDirectory(files.directory);
   await requireFree(files);
   const lock = await holdAgent(files);
@@ -106,15 +108,15 @@ async function joinGrid(files: AgentFiles): Promise<void> {
     await requireFree(files);
     const joined = await join({
       token,
-      url,
+      url: url ?? (await findDaemon(token.caSha256)),
       name: asked.name ?? nameFrom(hostname()),
       identity: await ensureIdentity(files.directory),
       machine: machineHash(token.caSha256),
       version,
       files,
     });
-    const { node } = joined.membership;
-    await tellParent({ type: 'joined', node, approval: joined.approval, url: url.origin });
+    const { node, url: at } = joined.membership;
+    await tellParent({ type: 'joined', node, approval: joined.approval, url: new URL(at).origin });
   } finally {
     lock.release();
   }

@@ -1,4 +1,8 @@
-import tls, { type ConnectionOptions, type DetailedPeerCertificate } from 'node:tls';
+import tls, {
+  type ConnectionOptions,
+  type DetailedPeerCertificate,
+  type TLSSocket,
+} from 'node:tls';
 
 import { GRID_SERVER_NAME } from '../contract/grid.js';
 import { AppError } from '../core/types/errors/app-error.js';
@@ -12,8 +16,12 @@ const MAX_CHAIN = 10;
  * believed but that one certificate: the next connection is verified by it.
  * @throws {AppError} DAEMON_UNREACHABLE, SERVER_UNTRUSTED.
  */
-export async function authorityCertificate(url: URL, caSha256: string): Promise<string> {
-  const chain = await shownChain(url);
+export async function authorityCertificate(
+  url: URL,
+  caSha256: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const chain = await shownChain(url, signal);
   const found = chain.find(
     ({ fingerprint256 }) => fingerprint256.replaceAll(':', '').toLowerCase() === caSha256,
   );
@@ -23,6 +31,16 @@ export async function authorityCertificate(url: URL, caSha256: string): Promise<
     `${url.origin} is not the daemon that made this token: it shows another certificate.`,
     { url: url.origin, expected: caSha256 },
   );
+}
+
+/**
+ * Whether a daemon of this grid answers there. The authority's certificate is no secret, so that everybody can show it; only a daemon shows one
+ * of its own that the authority has signed, and holds the key of it.
+ * @throws {AppError} DAEMON_UNREACHABLE, SERVER_UNTRUSTED, CLOCK_WRONG.
+ */
+export async function proveDaemon(url: URL, caSha256: string, signal: AbortSignal): Promise<void> {
+  const caCertificate = await authorityCertificate(url, caSha256, signal);
+  await handshake(url, gridTls(caCertificate), () => undefined, signal);
 }
 
 /** How a connection to a daemon of this grid is verified. By the grid's own name, so that the address may be any. */
@@ -55,15 +73,30 @@ export function connectionFailure(error: unknown, url: string, now: Date): AppEr
   });
 }
 
-function shownChain(url: URL): Promise<DetailedPeerCertificate[]> {
+function shownChain(url: URL, signal?: AbortSignal): Promise<DetailedPeerCertificate[]> {
+  // To see certificates that are yet to be judged.
+  const options = { servername: GRID_SERVER_NAME, rejectUnauthorized: false };
+  return handshake(url, options, (socket) => chainOf(socket.getPeerCertificate(true)), signal);
+}
+
+/** Looks at who answers. The connection is closed without a byte of ours. */
+function handshake<T>(
+  url: URL,
+  options: ConnectionOptions,
+  look: (socket: TLSSocket) => T,
+  signal?: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({
+      ...options,
       host: url.hostname.replaceAll(/^\[|\]$/g, ''),
       port: Number(url.port || 443),
-      servername: GRID_SERVER_NAME,
-      // To see certificates that are yet to be judged; the connection is closed without a byte of ours.
-      rejectUnauthorized: false,
     });
+    const abort = () =>
+      socket.destroy(Object.assign(new TypeError('stopped'), { code: 'ABORTED' }));
+    signal?.addEventListener('abort', abort, { once: true });
+    socket.once('close', () => signal?.removeEventListener('abort', abort));
+    if (signal?.aborted) abort();
     const timer = setTimeout(() => {
       socket.destroy(Object.assign(new TypeError('silent'), { code: 'ETIMEDOUT' }));
     }, TIMEOUT_MS);
@@ -73,9 +106,9 @@ function shownChain(url: URL): Promise<DetailedPeerCertificate[]> {
     });
     socket.once('secureConnect', () => {
       clearTimeout(timer);
-      const chain = chainOf(socket.getPeerCertificate(true));
+      const seen = look(socket);
       socket.destroy();
-      resolve(chain);
+      resolve(seen);
     });
   });
 }

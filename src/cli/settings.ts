@@ -12,7 +12,7 @@ import { errorCode } from '../core/types/errors/error-code.js';
 export interface ShownSetting {
   readonly key: string;
   /** Absent: unset. A secret is told as `[set]`. */
-  readonly value?: string | number;
+  readonly value?: string | number | boolean;
   readonly source: SettingSource;
   readonly env: string;
   readonly summary: string;

@@ -16,6 +16,7 @@ import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js
 import { version } from '../core/utils/version.js';
 import { AgentHub } from './agents/agent-hub.js';
 import { SignedReleases } from './agents/signed-releases.js';
+import { composeAnnouncement } from './compose-announcement.js';
 import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
@@ -59,14 +60,16 @@ export function composeAgents(
   });
   const orders = composeOrders(parts, stores, hub);
   const releases = composeReleases(parts, identity);
+  const announcement = composeAnnouncement(parts, caSha256);
   const startedAt = now();
   return {
     /** Reads what another daemon has sent. */
     receive: orders.receive,
     hub,
+    door: { upgrade: hub.upgrade, onListening: announcement.start, releases },
     releases,
     handlers: {
-      ...nodeTokenHandlers(service),
+      ...nodeTokenHandlers(service, announcement.isAnnounced),
       ...agentHandlers(service, caSha256, now),
       ...orders.handlers,
     },
@@ -79,10 +82,12 @@ export function composeAgents(
       },
       hidden: tokenNotFound,
     } as const,
-    /** Ends every connection of an agent, and what is read through other daemons. */
+    /** Says good-bye to the network, ends every connection of an agent, and what is read through other daemons. */
     stop: async () => {
+      const goodBye = announcement.close();
       orders.close();
       await hub.stop();
+      await goodBye;
     },
     /** Marks what is silent for too long. Agents have the time of a few heartbeats to come back to a daemon that was away. */
     sweep: () =>

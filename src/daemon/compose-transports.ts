@@ -10,7 +10,7 @@ import type { Limits } from './limits/policy.js';
 import type { HttpMetrics } from './observability/http-metrics.js';
 
 import { AGENT_PATH } from '../contract/agent/protocol.js';
-import { listenOnAddress, planApi, tlsOptions } from './transports/api-listener.js';
+import { type Listening, listenOnAddress, planApi, tlsOptions } from './transports/api-listener.js';
 import { sourceOf } from './transports/proxies.js';
 import { type Entrance, localEntrance, remoteEntrance } from './transports/rest/entrance.js';
 import type { ServedReleases } from './transports/rest/releases.js';
@@ -29,6 +29,16 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const MAX_LOCAL_CONNECTIONS = 256;
 const MAX_REMOTE_CONNECTIONS = 8_192;
 
+/** The way in for agents. */
+export interface AgentDoor {
+  /** Takes over their connections. */
+  readonly upgrade: UpgradeHandler;
+  /** Told where they are served, once they are. */
+  readonly onListening: (listening: Listening) => void;
+  /** What machines become nodes with. */
+  readonly releases: ServedReleases;
+}
+
 interface TransportParts {
   readonly config: Config;
   readonly log: Logger;
@@ -37,10 +47,7 @@ interface TransportParts {
   readonly authenticator: Authenticator;
   /** The grid's certificate authority, asked for only where a certificate is to be issued. */
   readonly authority: () => Promise<PrivateKey>;
-  /** Takes over the connections of agents. */
-  readonly agents: UpgradeHandler;
-  /** What machines become nodes with. */
-  readonly releases: ServedReleases;
+  readonly agents: AgentDoor;
   readonly stopping: AbortSignal;
   readonly http: HttpMetrics;
 }
@@ -74,17 +81,21 @@ export async function composeTransports(parts: TransportParts) {
       log,
       sourceOf: from,
       limitAddress: limits.address,
-      releases: parts.releases,
+      releases: parts.agents.releases,
       ...tlsOptions(plan),
       maxConnections: MAX_REMOTE_CONNECTIONS,
       observe: http.observe,
       stopping,
     });
     sockets.push(
-      webSocket(parts, door, remote, from, { limitAddress: limits.address, agents: parts.agents }),
+      webSocket(parts, door, remote, from, {
+        limitAddress: limits.address,
+        agents: parts.agents.upgrade,
+      }),
     );
     servers.push(remote);
     listening = await listenOnAddress(remote, plan);
+    if (plan.identity) parts.agents.onListening(listening.listening);
   }
   return {
     local,

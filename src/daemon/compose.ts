@@ -75,8 +75,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     authenticator: identity.authenticator,
     dispatch: observed.dispatch(calls),
     authority: identity.authority,
-    agents: agents.hub.upgrade,
-    releases: agents.releases,
+    agents: agents.door,
     http: observed.http,
     stopping: stopping.signal,
   });

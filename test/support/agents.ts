@@ -118,6 +118,8 @@ export async function testAgent(options: AgentOptions = {}) {
   };
 }
 
+export type TestAgent = Awaited<ReturnType<typeof testAgent>>;
+
 /** What an agent tells of a machine that the test has made up. */
 export function madeUpReports(hardware: Hardware, sample: Sample) {
   const listeners = new Set<(hardware: Hardware) => void>();

@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly cwd?: string;
   /** When it is ended by force. */
   readonly timeoutMs?: number;
+  /** Words before the command, such as those that run it in a network namespace. */
+  readonly within?: readonly string[];
 }
 
 export interface CliResult {
@@ -43,7 +45,8 @@ function environment({ stateDir, env }: CliOptions): Record<string, string> {
 
 /** Starts the real command, as a process of its own. */
 export function startCli(argv: readonly string[], options: CliOptions = {}): ChildProcess {
-  return started(process.execPath, [ENTRY, ...argv], options);
+  const [program = '', ...words] = [...(options.within ?? []), process.execPath, ENTRY, ...argv];
+  return started(program, words, options);
 }
 
 /** Runs the real command to its end, which is forced after a while. */

@@ -10,9 +10,13 @@ import { waitFor } from './wait-for.js';
 
 /** The daemon as people run it: a process of its own with its embedded database, driven by the real command. */
 export async function daemonProcess(
-  started: { readonly env?: Record<string, string>; readonly cliTimeoutMs?: number } = {},
+  started: {
+    readonly env?: Record<string, string>;
+    readonly within?: readonly string[];
+    readonly cliTimeoutMs?: number;
+  } = {},
 ) {
-  const { env = {}, cliTimeoutMs: timeoutMs } = started;
+  const { env = {}, within = [], cliTimeoutMs: timeoutMs } = started;
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-e2e-'));
   // As root, Postgres runs as another account, which must be able to pass through.
   await chmod(home, 0o755);
@@ -20,6 +24,7 @@ export async function daemonProcess(
   const clusterRoot = path.join(home, 'clusters');
   const options = {
     stateDir,
+    within,
     env: { SYNTROPY_CLUSTER_ROOT: clusterRoot, ...env },
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };

@@ -41,6 +41,14 @@ const probes = {
     hasProgram('gnome-keyring-daemon') && hasProgram('dbus-run-session')
       ? undefined
       : 'needs gnome-keyring and dbus-daemon',
+  netns: () => {
+    if (process.getuid?.() !== 0) return 'needs root for network namespaces';
+    if (!hasProgram('ip')) return 'needs ip (iproute2)';
+    const name = `syntropy-probe-${process.pid}`;
+    const isMade = spawnSync('ip', ['netns', 'add', name], { stdio: 'ignore' }).status === 0;
+    if (isMade) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+    return isMade ? undefined : 'may not make network namespaces';
+  },
   influx: () => (hasProgram('influxd') ? undefined : 'needs influxdb'),
   prometheus: () => (hasProgram('prometheus') ? undefined : 'needs prometheus'),
 } as const;

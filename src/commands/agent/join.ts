@@ -15,7 +15,7 @@ const MAX_STDIN = 65_536;
 export default class AgentJoin extends BaseCommand {
   static override summary = 'Make this machine a node of a grid.';
   static override description =
-    'The token comes from `syntropy node token create`. Then run the agent: `syntropy agent run`, or `syntropy agent install` for a service. The token is spent by it; a second try of the same machine is not a second use.';
+    'The token comes from `syntropy node token create`. Then run the agent: `syntropy agent run`, or `syntropy agent install` for a service. The token is spent by it; a second try of the same machine is not a second use. With a token that has no address, a daemon of its grid is looked for on this network, for ten seconds.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> syntropy-join-1.WyJ…',
     'syntropy node token create | ssh attic <%= config.bin %> <%= command.id %> -',

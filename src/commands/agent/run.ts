@@ -8,7 +8,7 @@ export default class AgentRun extends BaseCommand {
   static override summary =
     'Run the agent of this machine in the foreground, with its log on stderr.';
   static override description =
-    'Ends with the status of the agent: 3 when the grid will have it no more. Ctrl-C stops it.';
+    'Ends with the status of the agent: 3 when the grid will have it no more, 0 when this machine has left it. Ctrl-C stops it.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --state-dir /var/lib/syntropy --allow-restart',

@@ -200,6 +200,8 @@ export const RefusedFrame = Type.Object(
         message: Type.String({ maxLength: 1_024 }),
         hint: Type.String({ maxLength: 1_024 }),
         final: Type.Boolean(),
+        /** When to come again, at the earliest. */
+        retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
       },
       exact,
     ),

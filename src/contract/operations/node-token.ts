@@ -50,6 +50,12 @@ export const createNodeToken = operation({
         description: 'Where machines reach this daemon; its public address by default.',
       }),
     ),
+    discover: Type.Optional(
+      Type.Boolean({
+        description:
+          'Without an address: machines look for a daemon of this grid on their network.',
+      }),
+    ),
   }),
   output: Type.Object({
     nodeToken: NodeToken,

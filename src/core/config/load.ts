@@ -154,8 +154,14 @@ function parseToml(text: string, file: string): Record<string, unknown> {
 
 function checkedText(key: SettingKey, text: string, where: string): unknown {
   const { schema }: Setting = settings[key];
-  const wantsNumber = 'type' in schema && schema.type === 'integer';
-  return checked(key, wantsNumber && /^-?\d{1,15}$/.test(text) ? Number(text) : text, where);
+  return checked(key, valueOf(text, 'type' in schema ? schema.type : undefined), where);
+}
+
+/** What a text stands for where such a value is wanted; the text itself where it stands for none. */
+function valueOf(text: string, wanted: unknown): unknown {
+  if (wanted === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (wanted === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
+  return text;
 }
 
 function checked(key: SettingKey, value: unknown, where: string): unknown {

@@ -77,6 +77,12 @@ export const settings = {
     summary:
       'Folder of more releases of the agent, each in a folder with the name of its version. Unset: only the daemon’s own.',
   }),
+  'discovery.announce': setting(Type.Boolean(), {
+    env: 'SYNTROPY_DISCOVERY_ANNOUNCE',
+    default: true,
+    summary:
+      'Whether machines on the same network find this daemon by multicast DNS, where it listens for them over TLS.',
+  }),
   'nodes.lostAfterSeconds': setting(Type.Integer({ minimum: 60, maximum: 31_536_000 }), {
     env: 'SYNTROPY_NODES_LOST_AFTER_SECONDS',
     default: 3_600,

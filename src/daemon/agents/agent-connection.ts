@@ -105,9 +105,11 @@ export class AgentConnection {
 
   /** Says why, and closes. */
   refuse(error: AppError): void {
-    const { code, message } = error;
+    const { code, message, details } = error;
     const { hint } = errorCodes[code];
-    this.#send({ refused: { code, message, hint, final: FINAL.has(code) } });
+    const told = details['retryAfterSeconds'];
+    const retry = typeof told === 'number' ? { retryAfterSeconds: told } : {};
+    this.#send({ refused: { code, message, hint, final: FINAL.has(code), ...retry } });
     this.#close(CLOSE.refused, code);
   }
 

@@ -12,6 +12,7 @@ import type { AgentConnectionDeps } from './agent-connection.js';
 import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { latestOnly } from '../../core/utils/latest-only.js';
+import { Admission, type AdmissionLimits } from './admission.js';
 import { Ailments } from './ailments.js';
 import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
@@ -32,6 +33,8 @@ export interface AgentHubDeps extends Pick<
   /** Where samples go beside the database. */
   readonly sink?: SampleSink | undefined;
   readonly log: Logger;
+  /** As many as one daemon can bear, by default. */
+  readonly admission?: AdmissionLimits;
 }
 
 /** The agents that are connected to this daemon. */
@@ -40,6 +43,7 @@ export class AgentHub {
   readonly #connections = new Map<string, AgentConnection>();
   readonly #heartbeats: Heartbeats;
   readonly #ailments: Ailments;
+  readonly #admission: Admission;
   readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_AGENT_FRAME_BYTES,
@@ -53,6 +57,7 @@ export class AgentHub {
 
   constructor(deps: AgentHubDeps) {
     this.#deps = deps;
+    this.#admission = new Admission(deps.admission);
     this.#ailments = new Ailments(deps.machines, deps.log);
     this.#heartbeats = new Heartbeats(deps.store, deps.log, {
       onSuperseded: (id) => this.#supersede(id),
@@ -66,11 +71,15 @@ export class AgentHub {
 
   /** Takes over the upgrade of an agent. What it says is believed when it has proven who it is. */
   readonly upgrade: UpgradeHandler = async (request, socket, head, source) => {
-    if (this.#isStopping || this.#connections.size >= MAX_AGENTS) {
+    if (this.#isStopping) {
+      throw new AppError('DAEMON_BUSY', 'This daemon stops.', { retryAfterSeconds: 1 });
+    }
+    if (this.#connections.size >= MAX_AGENTS) {
       throw new AppError('LIMIT_REACHED', `${MAX_AGENTS} agents are connected already.`);
     }
+    this.#admission.enter();
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const { store, machines, sink: _, log, ...deps } = this.#deps;
+      const { store, machines, sink: _, admission: __, log, ...deps } = this.#deps;
       const connection = new AgentConnection(client, {
         ...deps,
         log,
@@ -78,7 +87,10 @@ export class AgentHub {
         report: (sessionId, report) => store.report(sessionId, report),
         leave: (sessionId) => store.leave(sessionId),
         connect: async (proven) => {
-          const connected = await deps.connect(proven);
+          const connected = await this.#admission.prove(
+            () => deps.connect(proven),
+            () => client.readyState === client.OPEN,
+          );
           this.#ailments.begin(proven.sessionId, connected.ailments);
           return connected;
         },

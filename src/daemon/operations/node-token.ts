@@ -7,11 +7,14 @@ import { decodeCursor, encodeCursor } from '../page-cursor.js';
 const DEFAULT_LIMIT = 100;
 
 const NO_ADDRESS =
-  'This daemon has no address that a machine can reach: give --daemon-url, or set publicUrl. The token works on this network only.';
+  'This daemon has no address that a machine can reach: give --daemon-url, or set publicUrl.';
+const NOT_ANNOUNCED =
+  'This daemon does not announce itself on its network: it has to listen there over TLS (--listen 0.0.0.0:8080), with discovery.announce. Until then, join with --url.';
 
 /** Tokens that machines join with. */
 export function nodeTokenHandlers(
   agents: AgentService,
+  isAnnounced: () => boolean,
 ): Pick<Handlers, 'nodeTokens.list' | 'nodeTokens.create' | 'nodeTokens.revoke'> {
   return {
     'nodeTokens.list': async ({ all, cursor, limit = DEFAULT_LIMIT }, { subject }) => {
@@ -36,7 +39,10 @@ export function nodeTokenHandlers(
       return {
         nodeToken: token,
         token: encodeJoinToken({ caSha256, secret, ...(url === undefined ? {} : { url }) }),
-        warnings: url === undefined ? [NO_ADDRESS] : [],
+        warnings: [
+          ...(url === undefined && !input.discover ? [NO_ADDRESS] : []),
+          ...(url === undefined && !isAnnounced() ? [NOT_ANNOUNCED] : []),
+        ],
       };
     },
     'nodeTokens.revoke': ({ nodeToken }) => agents.revokeToken(nodeToken),

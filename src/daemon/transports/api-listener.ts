@@ -29,6 +29,12 @@ export interface ApiFacts {
   readonly fingerprint?: string;
 }
 
+/** The address that was bound, which may be all of this host’s. */
+export interface Listening {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What the configuration asks for, looked at before anything listens. */
 export interface ApiPlan {
   readonly host: string;
@@ -82,7 +88,7 @@ export function tlsOptions({ identity }: ApiPlan): { readonly https?: object } {
 export async function listenOnAddress(
   app: FastifyInstance,
   plan: ApiPlan,
-): Promise<{ readonly facts: ApiFacts; close(): void }> {
+): Promise<{ readonly facts: ApiFacts; readonly listening: Listening; close(): void }> {
   limitPerAddress(app.server, plan.isProxy);
   await app.listen({ host: plan.host, port: plan.port }).catch((error: unknown) => {
     const code = errorCode(error) ?? 'unknown';
@@ -96,7 +102,12 @@ export async function listenOnAddress(
     // One that fails is done again in a week; the certificate lives for many.
     void renewCertificate(app, plan).catch(() => undefined);
   }, RENEW_MS).unref();
-  return { facts: factsOf(app, plan), close: () => clearInterval(timer) };
+  const listening = listeningOf(app);
+  return {
+    facts: factsOf(listening, plan),
+    listening,
+    close: () => clearInterval(timer),
+  };
 }
 
 async function renewCertificate(app: FastifyInstance, plan: ApiPlan): Promise<void> {
@@ -113,9 +124,13 @@ async function nameForAgents(app: FastifyInstance, plan: ApiPlan): Promise<void>
   app.server.addContext(GRID_SERVER_NAME, { cert, key });
 }
 
-function factsOf(app: FastifyInstance, { host, identity }: ApiPlan): ApiFacts {
+function listeningOf(app: FastifyInstance): Listening {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP, whose address is one of these
-  const { port } = app.server.address() as AddressInfo;
+  const { address, port } = app.server.address() as AddressInfo;
+  return { address, port };
+}
+
+function factsOf({ port }: Listening, { host, identity }: ApiPlan): ApiFacts {
   const shown = host === '0.0.0.0' || host === '::' ? os.hostname() : host;
   const authority = shown.includes(':') ? `[${shown}]` : shown;
   return {

@@ -76,8 +76,10 @@ function refuse(socket: Duplex, error: unknown, log: Logger): number {
   const problem = toProblem(error, requestId);
   if (problem.code === 'INTERNAL') log.error({ err: error, requestId }, 'bug');
   const body = JSON.stringify(problem);
+  const retryAfter = problem.details['retryAfterSeconds'];
   socket.end(
     `HTTP/1.1 ${problem.status} ${problem.code}\r\nConnection: close\r\n` +
+      (retryAfter === undefined ? '' : `Retry-After: ${retryAfter}\r\n`) +
       `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   return problem.status;

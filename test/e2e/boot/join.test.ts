@@ -53,7 +53,9 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         const written = await cli('node', 'create', '--name', 'node-42', ...target, ...addressed);
         expect(documentOf(written)).toMatchObject({ node: { status: 'provisioned' } });
         const { stdout: env } = await run('mtype', [
-          ...['-i', `${device.path}@@1M`, '::/syntropy/join.env'],
+          '-i',
+          `${device.path}@@1M`,
+          '::/syntropy/join.env',
         ]);
         const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(env)?.[1] ?? 'no token';
 

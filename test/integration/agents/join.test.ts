@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ensureIdentity } from '../../../src/agent/identity.js';
 import { ensurePrivateDirectory } from '../../../src/core/storage/files/private-directory.js';
-import { connectOnce, joinToken, testAgent } from '../../support/agents.js';
+import { connectOnce, joinToken, requireToken, testAgent } from '../../support/agents.js';
 import { testAuthority } from '../../support/certificates.js';
 import { remoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
@@ -81,6 +81,16 @@ describe('joining', () => {
     await expect(agent.join(token, 'node-02')).rejects.toMatchObject({ code });
     expect((await world.admin.call('nodes.list', {})).nodes).toEqual([]);
     expect(await agent.files.membership()).toBeUndefined();
+  });
+
+  it('may be by a token without an address, and whoever makes it is told when nobody would find the daemon', async () => {
+    await using world = await remoteWorld();
+    const made = await world.admin.call('nodeTokens.create', { discover: true });
+    const both = world.admin.call('nodeTokens.create', { discover: true, daemonUrl: world.url });
+
+    expect(requireToken(made.token ?? '').url).toBeUndefined();
+    expect(made.warnings).toEqual([expect.stringContaining('does not announce itself')]);
+    await expect(both).rejects.toMatchObject({ code: 'INPUT_INVALID' });
   });
 
   it('does not spend the token when the name is taken', async () => {

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import type { SyntropyClient } from '../../../src/client/client.js';
 
 import { AgentRepository } from '../../../src/core/storage/postgres/agent.repository.js';
-import { connectOnce, joinToken, testAgent } from '../../support/agents.js';
+import { connectOnce, joinToken, type TestAgent, testAgent } from '../../support/agents.js';
 import { remoteWorld } from '../../support/remote-world.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -97,6 +98,34 @@ describe('an agent that is connected', () => {
     const moved = await store.sweep({ offlineSeconds: 30, lostSeconds: 3600, since: new Date() });
 
     expect(moved).toBe(0);
+  });
+
+  it.each([
+    ['keys are gone', (agent: TestAgent) => agent.files.wipe()],
+    [
+      'files are of another node',
+      async (agent: TestAgent) => {
+        const membership = await agent.files.membership();
+        if (!membership) return;
+        const node = { id: randomUUID(), name: 'node-03' };
+        await agent.files.saveMembership({ ...membership, node });
+      },
+    ],
+  ])('ends by itself when its %s, though no daemon tells it', async (_, change) => {
+    await using agent = await testAgent();
+    const ends: unknown[] = [];
+    {
+      await using world = await remoteWorld();
+      await agent.join(await joinToken(world), 'node-02');
+      const { ended } = await agent.run();
+      void ended.then((error) => ends.push(error));
+      await statusOf(world.admin, 'node-02', 'online');
+      await change(agent);
+    }
+
+    await waitFor('the agent to end', () => ends.length > 0);
+    expect(ends).toEqual([undefined]);
+    expect(agent.log.at(-1)).toContain('left the grid');
   });
 
   it('is called degraded when it comes and goes', async () => {

@@ -54,6 +54,23 @@ describe('where a value comes from', () => {
     expect(loaded.get('publicUrl')).toBe('https://grid.example');
   });
 
+  it.each([
+    ['true', true],
+    ['false', false],
+  ])('turns the text %s of the environment into what a switch asks for', async (text, value) => {
+    await using none = await configFile();
+    const env = { SYNTROPY_DISCOVERY_ANNOUNCE: text };
+    expect((await loadConfig({ file: none.file, env })).get('discovery.announce')).toBe(value);
+  });
+
+  it('refuses a switch that is neither on nor off', async () => {
+    await using none = await configFile();
+    const env = { SYNTROPY_DISCOVERY_ANNOUNCE: 'yes' };
+    await expect(loadConfig({ file: none.file, env })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+
   it('turns the text of the environment into the number the setting asks for', async () => {
     await using none = await configFile();
     const env = { SYNTROPY_USB_MAX_CONCURRENT_WRITES: '3' };

@@ -14,6 +14,7 @@ export default class NodeTokenCreate extends BaseCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --reusable 12 --ttl 2h --label site=attic --approve manual',
+    '<%= config.bin %> <%= command.id %> --discover --reusable 5',
     '<%= config.bin %> <%= command.id %> --owner ana --json',
   ];
   static override flags = {
@@ -43,6 +44,11 @@ export default class NodeTokenCreate extends BaseCommand {
       summary: 'Where machines reach the daemon [default: its public address].',
       helpValue: '<url>',
     }),
+    discover: Flags.boolean({
+      summary:
+        'Make it without an address: machines look for a daemon of the grid on their network.',
+      exclusive: ['daemon-url'],
+    }),
     ...idempotencyFlag,
   };
 
@@ -57,6 +63,7 @@ export default class NodeTokenCreate extends BaseCommand {
         owner: flags.owner,
         approval: flags.approve,
         daemonUrl: flags['daemon-url'],
+        discover: flags.discover,
       }),
       callOptions(flags),
     );

@@ -36,6 +36,8 @@ export interface NodeTokenRequest {
   readonly labels?: Readonly<Record<string, string>>;
   readonly approval?: NodeToken['approval'];
   readonly daemonUrl?: string;
+  /** Without an address, though there may be one. */
+  readonly discover?: boolean;
 }
 
 /** What a machine shows when it joins; keys and signature as raw bytes. */
@@ -71,7 +73,8 @@ export class AgentService {
   }
 
   /**
-   * A token that machines join with. The secret is in the answer and nowhere else; `url` is where they will look for the daemon.
+   * A token that machines join with. The secret is in the answer and nowhere else; `url` is where they will look for the daemon, on their own
+   * network when it is undefined.
    * @throws {AppError} MEMBER_NOT_FOUND, PERMISSION_DENIED (for another member), INPUT_INVALID, LIMIT_REACHED.
    */
   async createToken(
@@ -81,8 +84,7 @@ export class AgentService {
     const { tokenStore, tokens, address, newId, now } = this.#deps;
     const ownerId = await this.#ownerId(request.owner, caller);
     const { publicUrl, caSha256 } = address();
-    const given = request.daemonUrl ?? publicUrl;
-    const url = given === undefined ? undefined : requireMachineUrl(given);
+    const url = urlFor(request, publicUrl);
     const { secret, hash } = tokens.mint();
     const createdAt = now();
     const token = await tokenStore.create({
@@ -185,6 +187,20 @@ export class AgentService {
       permission: 'nodes:any',
     });
   }
+}
+
+/** @throws {AppError} INPUT_INVALID. */
+function urlFor(
+  { daemonUrl, discover }: NodeTokenRequest,
+  publicUrl: string | undefined,
+): string | undefined {
+  if (discover && daemonUrl !== undefined) {
+    throw new AppError('INPUT_INVALID', 'A token says where the daemon is, or is for looking.', {
+      field: 'discover',
+    });
+  }
+  const given = discover ? undefined : (daemonUrl ?? publicUrl);
+  return given === undefined ? undefined : requireMachineUrl(given);
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

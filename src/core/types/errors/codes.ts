@@ -251,6 +251,10 @@ export const errorCodes = {
 
   // Cannot be reached, took too long, cannot be done here
   DAEMON_UNREACHABLE: unavailable('Start it with `syntropy daemon start`.'),
+  DAEMON_NOT_FOUND: unavailable(
+    'Say where it is with --url https://<host>:<port>; it is found by itself only on the same network, and only when it listens there.',
+  ),
+  DAEMON_BUSY: unavailable('Wait as long as the message says, then try again.'),
   DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
   TIMED_OUT: {
     httpStatus: 504,
