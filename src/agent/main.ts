@@ -30,6 +30,8 @@ const LOCK_ATTEMPTS = 5;
 const LOCK_RETRY_MS = 50;
 
 async function main(): Promise<void> {
+  // Where what is said goes may have no room, or be gone. That is no reason for a node to end.
+  process.stderr.on('error', () => undefined);
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
