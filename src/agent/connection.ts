@@ -73,8 +73,8 @@ class Connection {
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
   readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
-  /** The last order, for as long as it is not reached. */
-  #unreached: Desired | undefined;
+  /** The last order, for as long as it could not be kept. */
+  #unkept: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopReports: (() => void) | undefined;
   #wasWelcome = false;
@@ -172,7 +172,7 @@ class Connection {
     this.#heartbeat = setInterval(() => {
       this.#beat();
       // A disk that was full may have room by now.
-      if (this.#unreached) this.#orders.offer(this.#unreached);
+      if (this.#unkept) this.#orders.offer(this.#unkept);
     }, welcome.heartbeatSeconds * 1_000);
     this.#orders.offer(welcome.desired);
     this.#tellHardware();
@@ -189,8 +189,8 @@ class Connection {
   async #obey(desired: Desired): Promise<void> {
     const { obedience } = this.#parts;
     if (!obedience) return;
-    const { report, next } = await obedience.obey(desired);
-    this.#unreached = obedience.generation < desired.generation ? desired : undefined;
+    const { report, isKept, next } = await obedience.obey(desired);
+    this.#unkept = isKept ? undefined : desired;
     if (next === 'leave') return this.#send({ leave: {} });
     this.#send({ report });
     this.#beat();

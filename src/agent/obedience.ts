@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { Desired, Report } from '../contract/agent/protocol.js';
 import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { NodeProblem } from '../core/types/models/agent.js';
@@ -23,6 +25,8 @@ export interface ObedienceParts {
 /** What has become of an order, and what is to follow once that is said. */
 export interface Obeyed {
   readonly report: Report;
+  /** What is wanted lies on the disk. */
+  readonly isKept: boolean;
   /** `leave`: this machine’s keys are gone. */
   readonly next?: 'leave' | 'restart' | 'restart-forced';
 }
@@ -48,14 +52,16 @@ export class Obedience {
   async obey(desired: Desired): Promise<Obeyed> {
     const problems: NodeProblem[] = [];
     const { files, log } = this.#parts;
+    let isKept = true;
     try {
       if (desired.dismissed) {
         await files.wipe();
         log.warn('this machine was dismissed from the grid, and its keys are gone', {});
-        return { report: await this.report(), next: 'leave' };
+        return { report: await this.report(), isKept: true, next: 'leave' };
       }
       if (desired.generation >= this.#target.generation) await this.#keep(desired);
     } catch (error) {
+      isKept = false;
       problems.push(problem('TARGET_NOT_KEPT', error));
     }
     const wanted = desired.restart?.bootId === this.#parts.bootId ? desired.restart : undefined;
@@ -67,7 +73,8 @@ export class Obedience {
       });
     }
     const report = await this.report(problems);
-    return mayRestart ? { report, next: wanted.force ? 'restart-forced' : 'restart' } : { report };
+    if (!mayRestart) return { report, isKept };
+    return { report, isKept, next: wanted.force ? 'restart-forced' : 'restart' };
   }
 
   /** Begins to start the machine anew. What stands in the way is answered. */
@@ -102,6 +109,8 @@ export class Obedience {
 
   async #keep({ generation, name, offer, drained }: Desired): Promise<void> {
     const target = { version: 1 as const, generation, name, drained, ...(offer ? { offer } : {}) };
+    // Told again with each connection; a disk that is full has it all the same.
+    if (isDeepStrictEqual(target, this.#target)) return;
     await this.#parts.files.saveTarget(target);
     this.#target = target;
   }

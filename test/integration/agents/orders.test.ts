@@ -155,6 +155,47 @@ describe('a node that is told something', () => {
   }, 30_000);
 });
 
+describe('a machine with a full disk', () => {
+  const obedienceOf = ({ files }: Awaited<ReturnType<typeof testAgent>>) =>
+    new Obedience(
+      {
+        files,
+        control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
+        bootId: 'boot-1',
+        mayRestart: false,
+        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      },
+      { version: 1, generation: 2, name: 'node-02', drained: false },
+    );
+  const blocked = async ({ files }: Awaited<ReturnType<typeof testAgent>>) =>
+    mkdir(path.join(files.directory, 'target.json'));
+
+  it('has no trouble with what lies on it already', async () => {
+    await using agent = await testAgent();
+    await blocked(agent);
+
+    const obeyed = await obedienceOf(agent).obey({
+      generation: 2,
+      name: 'node-02',
+      drained: false,
+    });
+
+    expect(obeyed).toMatchObject({ isKept: true, report: { generation: 2, problems: [] } });
+  });
+
+  it('has not kept what differs, also where the generation is that of before', async () => {
+    await using agent = await testAgent();
+    await blocked(agent);
+
+    const obeyed = await obedienceOf(agent).obey({ generation: 2, name: 'node-02', drained: true });
+
+    expect(obeyed).toMatchObject({
+      isKept: false,
+      report: { generation: 2, problems: [{ code: 'TARGET_NOT_KEPT' }] },
+    });
+  });
+});
+
 describe('a machine that is to start anew', () => {
   it('does so once, however often it is told', async () => {
     await using world = await remoteWorld();
