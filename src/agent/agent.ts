@@ -9,6 +9,7 @@ import type { AppError } from '../core/types/errors/app-error.js';
 import { slept } from '../core/utils/slept.js';
 import { connect } from './connection.js';
 import { Obedience } from './obedience.js';
+import { StatusKeeper } from './status-keeper.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
@@ -46,49 +47,51 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
   );
   let failures = 0;
   let skewMs = 0;
+  const statuses = new StatusKeeper(files, log);
   const tell = (state: Status['state'], trouble?: AppError) =>
-    files
-      .saveStatus({
-        version: 1,
-        pid: process.pid,
-        state,
-        since: new Date().toISOString(),
-        clockSkewMs: Math.round(skewMs),
-        ...(trouble ? { trouble: { code: trouble.code, message: trouble.message } } : {}),
-      })
-      // Nothing depends on it but whoever asks.
-      .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
+    statuses.tell({
+      version: 1,
+      pid: process.pid,
+      state,
+      since: new Date().toISOString(),
+      clockSkewMs: Math.round(skewMs),
+      ...(trouble ? { trouble: { code: trouble.code, message: trouble.message } } : {}),
+    });
 
-  await tell('connecting');
-  while (!signal.aborted) {
-    const end = await connect(
-      {
-        ...parts,
-        obedience,
-        onWelcome: (node) => {
-          failures = 0;
-          log.info('connected', { node: node.id, name: node.name });
-          void tell('connected');
+  try {
+    await tell('connecting');
+    while (!signal.aborted) {
+      const end = await connect(
+        {
+          ...parts,
+          obedience,
+          onWelcome: (node) => {
+            failures = 0;
+            log.info('connected', { node: node.id, name: node.name });
+            void tell('connected');
+          },
+          onSkew: (now) => {
+            if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
+              log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });
+            }
+            skewMs = now;
+          },
         },
-        onSkew: (now) => {
-          if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
-            log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });
-          }
-          skewMs = now;
-        },
-      },
-      signal,
-    );
-    if (signal.aborted || end.hasLeft) return;
-    log.warn('not connected', { code: end.error.code, reason: end.error.message });
-    if (end.final) {
-      await tell('refused', end.error);
-      throw end.error;
+        signal,
+      );
+      if (signal.aborted || end.hasLeft) return;
+      log.warn('not connected', { code: end.error.code, reason: end.error.message });
+      if (end.final) {
+        await tell('refused', end.error);
+        throw end.error;
+      }
+      await tell('waiting', end.error);
+      failures += 1;
+      // With full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that a thousand do not come at once.
+      const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
+      await slept(100 + random() * longest, signal);
     }
-    await tell('waiting', end.error);
-    failures += 1;
-    // With full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that a thousand do not come at once.
-    const longest = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-    await slept(100 + random() * longest, signal);
+  } finally {
+    await statuses.close();
   }
 }
