@@ -27,6 +27,8 @@ import { connectionFailure, gridTls } from './pinned-tls.js';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** From the connection to the daemon's word that it believes us. */
 const WELCOME_TIMEOUT_MS = 20_000;
+/** How long the daemon has to answer the end of a connection. */
+const CLOSE_GRACE_MS = 3_000;
 /** Heartbeats that may stay unanswered. */
 const MAX_UNANSWERED = 3;
 
@@ -99,7 +101,11 @@ class Connection {
     this.#patience = setTimeout(() => {
       this.#break(new AppError('TIMED_OUT', 'The daemon did not say whether it believes us.'));
     }, WELCOME_TIMEOUT_MS);
-    const stop = () => this.#socket.close(1000, 'stopping');
+    const stop = () => {
+      this.#socket.close(1000, 'stopping');
+      // One that is not heard is not waited for: a machine that goes down has no time for it.
+      setTimeout(() => this.#socket.terminate(), CLOSE_GRACE_MS).unref();
+    };
     signal.addEventListener('abort', stop, { once: true });
     this.#socket.on('message', (data, isBinary) =>
       this.#receive(isBinary ? '' : messageText(data)),
