@@ -21,6 +21,7 @@ import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { slept } from '../core/utils/slept.js';
 import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
@@ -29,6 +30,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 20_000;
 /** How long the daemon has to answer the end of a connection. */
 const CLOSE_GRACE_MS = 3_000;
+/** From one order to the next. Each costs two frames, of which a daemon takes so many in a time; of orders that come faster, the newest counts. */
+const ORDER_GAP_MS = 250;
 /** Heartbeats that may stay unanswered. */
 const MAX_UNANSWERED = 3;
 
@@ -74,7 +77,11 @@ class Connection {
   readonly #logs: LogStreams | undefined;
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
-  readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
+  readonly #over = new AbortController();
+  readonly #orders = latestOnly<Desired>(async (desired) => {
+    await this.#obey(desired);
+    await slept(ORDER_GAP_MS, this.#over.signal);
+  });
   /** The last order, for as long as it could not be kept. */
   #unkept: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -199,7 +206,8 @@ class Connection {
     this.#unkept = isKept ? undefined : desired;
     if (next === 'leave') return this.#send({ leave: {} });
     this.#send({ report });
-    this.#beat();
+    // One that is under way is answered late on a long line; more of them would look like silence.
+    if (this.#seq === this.#answered) this.#beat();
     if (next === undefined) return;
     const failed = await obedience.restart(next === 'restart-forced');
     if (failed) this.#send({ report: failed });
@@ -244,6 +252,7 @@ class Connection {
   #ended({ code }: CloseEvent): void {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
+    this.#over.abort();
     this.#stopReports?.();
     this.#logs?.closeAll();
     const refused = this.#refused;

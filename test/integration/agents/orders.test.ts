@@ -129,6 +129,30 @@ describe('a node that is told something', () => {
     expect(free.drained).toBeUndefined();
   });
 
+  it('stays connected however fast it is told, and ends with what was told last', async () => {
+    await using world = await remoteWorld({ config: { 'limits.perSubject': '1000000' } });
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world), 'node-02');
+    await agent.run();
+    await online(world.admin);
+
+    let last = 0;
+    for (let n = 0; n < 200; n += 1) {
+      const { agent: told } = await world.admin.call('nodes.update', {
+        node: 'node-02',
+        offer: { cpuMillis: n },
+      });
+      last = told?.generation ?? 0;
+    }
+    await settled(world.admin, last);
+
+    expect(await agent.files.target()).toMatchObject({
+      generation: last,
+      offer: { cpuMillis: 199 },
+    });
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  });
+
   it('says that it is done only when it lies on its disk', async () => {
     await using world = await remoteWorld();
     await using agent = await testAgent();
