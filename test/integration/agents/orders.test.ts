@@ -179,6 +179,25 @@ describe('a node that is told something', () => {
   }, 30_000);
 });
 
+describe('what a node reports', () => {
+  it('is noted once the database takes it again', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world), 'node-02');
+    const { pool } = world.database;
+    await pool.query(`create function away() returns trigger language plpgsql as $$ begin raise 'away'; end $$;
+      create trigger away before update of capacity on node_agents for each row execute function away()`);
+
+    await agent.run();
+    await waitFor('it to be reported in vain', () =>
+      world.log.some((line) => line.includes('could not be noted')),
+    );
+    await pool.query('drop trigger away on node_agents');
+
+    expect(await online(world.admin)).toMatchObject({ agent: { capacity: CAPACITY } });
+  }, 30_000);
+});
+
 describe('a machine with a full disk', () => {
   const obedienceOf = ({ files }: Awaited<ReturnType<typeof testAgent>>) =>
     new Obedience(
