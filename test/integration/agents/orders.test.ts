@@ -199,20 +199,6 @@ describe('what a node reports', () => {
 });
 
 describe('a machine with a full disk', () => {
-  const obedienceOf = ({ files }: Awaited<ReturnType<typeof testAgent>>) =>
-    new Obedience(
-      {
-        files,
-        control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
-        bootId: 'boot-1',
-        mayRestart: false,
-        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-      },
-      { version: 1, generation: 2, name: 'node-02', drained: false },
-    );
-  const blocked = async ({ files }: Awaited<ReturnType<typeof testAgent>>) =>
-    mkdir(path.join(files.directory, 'target.json'));
-
   it('has no trouble with what lies on it already', async () => {
     await using agent = await testAgent();
     await blocked(agent);
@@ -397,3 +383,23 @@ describe('what an agent reports', () => {
     });
   });
 });
+
+type TestAgent = Awaited<ReturnType<typeof testAgent>>;
+
+function obedienceOf({ files }: TestAgent) {
+  return new Obedience(
+    {
+      files,
+      control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
+      bootId: 'boot-1',
+      mayRestart: false,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    },
+    { version: 1, generation: 2, name: 'node-02', drained: false },
+  );
+}
+
+/** As on a full disk: what is to be kept cannot be. */
+async function blocked({ files }: TestAgent): Promise<void> {
+  await mkdir(path.join(files.directory, 'target.json'));
+}
