@@ -33,6 +33,13 @@ const probes = {
     hasProgram('gnome-keyring-daemon') && hasProgram('dbus-run-session')
       ? undefined
       : 'needs gnome-keyring and dbus-daemon',
+  netns: () => {
+    if (process.getuid?.() !== 0) return 'needs root for network namespaces';
+    const name = `syntropy-probe-${process.pid}`;
+    const isMade = spawnSync('ip', ['netns', 'add', name], { stdio: 'ignore' }).status === 0;
+    if (isMade) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+    return isMade ? undefined : 'needs network namespaces (iproute2, and the right to make them)';
+  },
   influx: () => (hasProgram('influxd') ? undefined : 'needs influxdb'),
   prometheus: () => (hasProgram('prometheus') ? undefined : 'needs prometheus'),
 } as const;
