@@ -34,9 +34,9 @@ export async function openDisk(folder, isSmall) {
       takeAll(open, BYTE);
     },
     makeRoom: () => rm(file('filler'), { force: true }),
-    /** Whoever has a file of it open must have ended. */
+    /** Also while somebody still reads a file of it: a fault that is under way when the run is interrupted. */
     async close() {
-      if (isSmall) await run('umount', [folder]);
+      if (isSmall) await run('umount', ['--lazy', folder]);
     },
   };
 }

@@ -1,8 +1,10 @@
 import { isReached, isWell, nodeOf } from './nodes.mjs';
 import { becomes } from './waiting.mjs';
 
-/** The longest wait of an agent before it tries again, a try that fails, and a heartbeat, with which it does again what found no room. */
+/** The longest wait of an agent before it tries again, a try that fails, and a heartbeat. */
 const TIMEOUT_MS = 60_000;
+/** What found no room is tried again every ten seconds. Later it may be another connection that helps. */
+const ROOM_TIMEOUT_MS = 25_000;
 
 /** A node whose disk is full starts all the same, says what it could not keep, and is well by itself as soon as there is room. */
 export async function fillDisk(world, agent) {
@@ -55,6 +57,6 @@ async function makesUseOfRoom(world, agent) {
   const isDone = await becomes(async () => {
     const { state, pid } = await agent.status();
     return state === 'connected' && pid === agent.process.pid && (await isReached(world, agent));
-  }, TIMEOUT_MS);
+  }, ROOM_TIMEOUT_MS);
   world.require(isDone, `${agent.name}: there is room on its disk, and it made no use of it`);
 }
