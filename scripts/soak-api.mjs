@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { loadSource } from './load-source.mjs';
+import { randomOf } from './random.mjs';
 
 const REPLICAS = 3;
 const NODES = 12;
@@ -331,17 +332,6 @@ function note(what) {
 
 async function ended(child) {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-}
-
-/** The same numbers for the same seed (mulberry32). */
-function randomOf(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 function print(result) {

@@ -11,6 +11,7 @@ import { slept } from '../core/utils/slept.js';
 import { pauseMs } from './back-off.js';
 import { connect } from './connection.js';
 import { Obedience } from './obedience.js';
+import { StatusKeeper } from './status-keeper.js';
 
 /** A clock that is off by more is worth a word. */
 const TOLD_SKEW_MS = 30_000;
@@ -52,18 +53,16 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
   );
   let failures = 0;
   let skewMs = 0;
+  const statuses = new StatusKeeper(files, log);
   const tell = (state: Status['state'], trouble?: AppError) =>
-    files
-      .saveStatus({
-        version: 1,
-        pid: process.pid,
-        state,
-        since: new Date().toISOString(),
-        clockSkewMs: Math.round(skewMs),
-        ...(trouble ? { trouble: { code: trouble.code, message: trouble.message } } : {}),
-      })
-      // Nothing depends on it but whoever asks.
-      .catch((error: unknown) => log.warn('status could not be kept', { reason: String(error) }));
+    statuses.tell({
+      version: 1,
+      pid: process.pid,
+      state,
+      since: new Date().toISOString(),
+      clockSkewMs: Math.round(skewMs),
+      ...(trouble ? { trouble: { code: trouble.code, message: trouble.message } } : {}),
+    });
 
   const hasLeft = async () => {
     if (await files.isStill(membership.node.id)) return false;
@@ -71,36 +70,40 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
     return true;
   };
 
-  await tell('connecting');
-  while (!signal.aborted && !(await hasLeft())) {
-    const end = await connect(
-      {
-        ...parts,
-        obedience,
-        onWelcome: (node) => {
-          failures = 0;
-          parts.onWelcome?.();
-          log.info('connected', { node: node.id, name: node.name });
-          void tell('connected');
+  try {
+    await tell('connecting');
+    while (!signal.aborted && !(await hasLeft())) {
+      const end = await connect(
+        {
+          ...parts,
+          obedience,
+          onWelcome: (node) => {
+            failures = 0;
+            parts.onWelcome?.();
+            log.info('connected', { node: node.id, name: node.name });
+            void tell('connected');
+          },
+          onSkew: (now) => {
+            if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
+              log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });
+            }
+            skewMs = now;
+          },
         },
-        onSkew: (now) => {
-          if (Math.abs(now) > TOLD_SKEW_MS && Math.abs(skewMs) <= TOLD_SKEW_MS) {
-            log.warn('the clock of this machine differs from the daemon’s', { skewMs: now });
-          }
-          skewMs = now;
-        },
-      },
-      signal,
-    );
-    if (signal.aborted || end.hasLeft || (await hasLeft())) return;
-    log.warn('not connected', { code: end.error.code, reason: end.error.message });
-    if (end.final) {
-      await tell('refused', end.error);
-      throw end.error;
+        signal,
+      );
+      if (signal.aborted || end.hasLeft || (await hasLeft())) return;
+      log.warn('not connected', { code: end.error.code, reason: end.error.message });
+      if (end.final) {
+        await tell('refused', end.error);
+        throw end.error;
+      }
+      await tell('waiting', end.error);
+      // A busy daemon is there, and says itself when to come.
+      failures = end.retryAfterMs === undefined ? failures + 1 : 0;
+      await slept(pauseMs(failures, end.retryAfterMs, random), signal);
     }
-    await tell('waiting', end.error);
-    // A busy daemon is there, and says itself when to come.
-    failures = end.retryAfterMs === undefined ? failures + 1 : 0;
-    await slept(pauseMs(failures, end.retryAfterMs, random), signal);
+  } finally {
+    await statuses.close();
   }
 }

@@ -21,6 +21,7 @@ import { messageText } from '../core/platform/common/message-text.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { slept } from '../core/utils/slept.js';
 import { toldPauseMs } from './back-off.js';
 import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
@@ -28,6 +29,10 @@ import { connectionFailure, gridTls } from './pinned-tls.js';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** From the connection to the daemon's word that it believes us. */
 const WELCOME_TIMEOUT_MS = 20_000;
+/** How long the daemon has to answer the end of a connection. */
+const CLOSE_GRACE_MS = 3_000;
+/** From one order to the next. Each costs two frames, of which a daemon takes so many in a time; of orders that come faster, the newest counts. */
+const ORDER_GAP_MS = 250;
 /** Heartbeats that may stay unanswered. */
 const MAX_UNANSWERED = 3;
 /** Too many requests, and unavailable: what comes with a time to come again. */
@@ -77,9 +82,13 @@ class Connection {
   readonly #logs: LogStreams | undefined;
   readonly #end = Promise.withResolvers<ConnectionEnd>();
   readonly #patience: NodeJS.Timeout;
-  readonly #orders = latestOnly<Desired>((desired) => this.#obey(desired));
-  /** The last order, for as long as it is not reached. */
-  #unreached: Desired | undefined;
+  readonly #over = new AbortController();
+  readonly #orders = latestOnly<Desired>(async (desired) => {
+    await this.#obey(desired);
+    await slept(ORDER_GAP_MS, this.#over.signal);
+  });
+  /** The last order, for as long as it could not be kept. */
+  #unkept: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopReports: (() => void) | undefined;
   #wasWelcome = false;
@@ -105,7 +114,11 @@ class Connection {
     this.#patience = setTimeout(() => {
       this.#break(new AppError('TIMED_OUT', 'The daemon did not say whether it believes us.'));
     }, WELCOME_TIMEOUT_MS);
-    const stop = () => this.#socket.close(1000, 'stopping');
+    const stop = () => {
+      this.#socket.close(1000, 'stopping');
+      // One that is not heard is not waited for: a machine that goes down has no time for it.
+      setTimeout(() => this.#socket.terminate(), CLOSE_GRACE_MS).unref();
+    };
     signal.addEventListener('abort', stop, { once: true });
     this.#socket.on('message', (data, isBinary) =>
       this.#receive(isBinary ? '' : messageText(data)),
@@ -198,7 +211,7 @@ class Connection {
     this.#heartbeat = setInterval(() => {
       this.#beat();
       // A disk that was full may have room by now.
-      if (this.#unreached) this.#orders.offer(this.#unreached);
+      if (this.#unkept) this.#orders.offer(this.#unkept);
     }, welcome.heartbeatSeconds * 1_000);
     this.#orders.offer(welcome.desired);
     this.#tellHardware();
@@ -215,11 +228,12 @@ class Connection {
   async #obey(desired: Desired): Promise<void> {
     const { obedience } = this.#parts;
     if (!obedience) return;
-    const { report, next } = await obedience.obey(desired);
-    this.#unreached = obedience.generation < desired.generation ? desired : undefined;
+    const { report, isKept, next } = await obedience.obey(desired);
+    this.#unkept = isKept ? undefined : desired;
     if (next === 'leave') return this.#send({ leave: {} });
     this.#send({ report });
-    this.#beat();
+    // One that is under way is answered late on a long line; more of them would look like silence.
+    if (this.#seq === this.#answered) this.#beat();
     if (next === undefined) return;
     // It may take long on a slow line, and other orders are not to wait for it.
     if (next === 'update') return void this.#update(obedience, desired);
@@ -271,6 +285,7 @@ class Connection {
   #ended({ code }: CloseEvent): void {
     clearTimeout(this.#patience);
     clearInterval(this.#heartbeat);
+    this.#over.abort();
     this.#stopReports?.();
     this.#logs?.closeAll();
     const refused = this.#refused;

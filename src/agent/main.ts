@@ -45,6 +45,8 @@ const PASSING = new Set<ErrorCode>([
 ]);
 
 async function main(): Promise<void> {
+  // Where what is said goes may have no room, or be gone. That is no reason for a node to end.
+  process.stderr.on('error', () => undefined);
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,

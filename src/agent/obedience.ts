@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { Desired, Report } from '../contract/agent/protocol.js';
 import type { MachineControl } from '../core/services/node/machine.ports.js';
 import type { NodeProblem } from '../core/types/models/agent.js';
@@ -28,6 +30,8 @@ export interface ObedienceParts {
 /** What has become of an order, and what is to follow once that is said. */
 export interface Obeyed {
   readonly report: Report;
+  /** What is wanted lies on the disk. */
+  readonly isKept: boolean;
   /** `leave`: this machine’s keys are gone. */
   readonly next?: 'leave' | 'restart' | 'restart-forced' | 'update';
 }
@@ -53,14 +57,16 @@ export class Obedience {
   async obey(desired: Desired): Promise<Obeyed> {
     const problems: NodeProblem[] = [];
     const { files, log } = this.#parts;
+    let isKept = true;
     try {
       if (desired.dismissed) {
         await files.wipe();
         log.warn('this machine was dismissed from the grid, and its keys are gone', {});
-        return { report: await this.report(), next: 'leave' };
+        return { report: await this.report(), isKept: true, next: 'leave' };
       }
       if (desired.generation >= this.#target.generation) await this.#keep(desired);
     } catch (error) {
+      isKept = false;
       problems.push(problem('TARGET_NOT_KEPT', error));
     }
     const wanted = desired.restart?.bootId === this.#parts.bootId ? desired.restart : undefined;
@@ -74,9 +80,9 @@ export class Obedience {
     const refused = this.#updateRefused(desired);
     if (refused) problems.push(refused);
     const report = await this.report(problems);
-    if (mayRestart) return { report, next: wanted.force ? 'restart-forced' : 'restart' };
+    if (mayRestart) return { report, isKept, next: wanted.force ? 'restart-forced' : 'restart' };
     const mayUpdate = isOther(desired, this.#parts.version) && !refused;
-    return mayUpdate ? { report, next: 'update' } : { report };
+    return mayUpdate ? { report, isKept, next: 'update' } : { report, isKept };
   }
 
   /** Replaces this program. What stands in the way is answered; after success this process ends soon. */
@@ -140,6 +146,8 @@ export class Obedience {
 
   async #keep({ generation, name, offer, drained }: Desired): Promise<void> {
     const target = { version: 1 as const, generation, name, drained, ...(offer ? { offer } : {}) };
+    // Told again with each connection; a disk that is full has it all the same.
+    if (isDeepStrictEqual(target, this.#target)) return;
     await this.#parts.files.saveTarget(target);
     this.#target = target;
   }

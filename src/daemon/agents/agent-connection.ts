@@ -72,6 +72,8 @@ export class AgentConnection {
   #silence: NodeJS.Timeout;
   /** However many arrive while one is noted, the latest is noted once more. */
   readonly #reports = latestOnly<Report>((report) => this.#note(report));
+  /** The last report, for as long as it could not be noted. */
+  #unnoted: Report | undefined;
   readonly #logs = new LogRequests((frame) => this.#send(frame));
   #node: Named | undefined;
   #told = 0;
@@ -202,6 +204,8 @@ export class AgentConnection {
     }
     this.#seq = seq;
     this.#silence.refresh();
+    // The database may be back.
+    if (this.#unnoted) this.#reports.offer(this.#unnoted);
     this.#deps.onBeat({
       nodeId: this.#node.id,
       sessionId: this.sessionId,
@@ -236,8 +240,10 @@ export class AgentConnection {
   async #note(report: Report): Promise<void> {
     try {
       await this.#deps.report(this.sessionId, report);
+      this.#unnoted = undefined;
     } catch (error) {
-      // It reports again when it connects next, and how far it has come is in each heartbeat.
+      // It is said once: a trouble that is over would stay until the node is told something else.
+      this.#unnoted = report;
       this.#deps.log.warn({ err: error }, 'what an agent reports could not be noted');
     }
   }

@@ -129,6 +129,30 @@ describe('a node that is told something', () => {
     expect(free.drained).toBeUndefined();
   });
 
+  it('stays connected however fast it is told, and ends with what was told last', async () => {
+    await using world = await remoteWorld({ config: { 'limits.perSubject': '1000000' } });
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world), 'node-02');
+    await agent.run();
+    await online(world.admin);
+
+    let last = 0;
+    for (let n = 0; n < 200; n += 1) {
+      const { agent: told } = await world.admin.call('nodes.update', {
+        node: 'node-02',
+        offer: { cpuMillis: n },
+      });
+      last = told?.generation ?? 0;
+    }
+    await settled(world.admin, last);
+
+    expect(await agent.files.target()).toMatchObject({
+      generation: last,
+      offer: { cpuMillis: 199 },
+    });
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  });
+
   it('says that it is done only when it lies on its disk', async () => {
     await using world = await remoteWorld();
     await using agent = await testAgent();
@@ -153,6 +177,52 @@ describe('a node that is told something', () => {
     });
     expect(after.drained).toBeDefined();
   }, 30_000);
+});
+
+describe('what a node reports', () => {
+  it('is noted once the database takes it again', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world), 'node-02');
+    const { pool } = world.database;
+    await pool.query(`create function away() returns trigger language plpgsql as $$ begin raise 'away'; end $$;
+      create trigger away before update of capacity on node_agents for each row execute function away()`);
+
+    await agent.run();
+    await waitFor('it to be reported in vain', () =>
+      world.log.some((line) => line.includes('could not be noted')),
+    );
+    await pool.query('drop trigger away on node_agents');
+
+    expect(await online(world.admin)).toMatchObject({ agent: { capacity: CAPACITY } });
+  }, 30_000);
+});
+
+describe('a machine with a full disk', () => {
+  it('has no trouble with what lies on it already', async () => {
+    await using agent = await testAgent();
+    await blocked(agent);
+
+    const obeyed = await obedienceOf(agent).obey({
+      generation: 2,
+      name: 'node-02',
+      drained: false,
+    });
+
+    expect(obeyed).toMatchObject({ isKept: true, report: { generation: 2, problems: [] } });
+  });
+
+  it('has not kept what differs, also where the generation is that of before', async () => {
+    await using agent = await testAgent();
+    await blocked(agent);
+
+    const obeyed = await obedienceOf(agent).obey({ generation: 2, name: 'node-02', drained: true });
+
+    expect(obeyed).toMatchObject({
+      isKept: false,
+      report: { generation: 2, problems: [{ code: 'TARGET_NOT_KEPT' }] },
+    });
+  });
 });
 
 describe('a machine that is to start anew', () => {
@@ -315,3 +385,25 @@ describe('what an agent reports', () => {
     });
   });
 });
+
+type TestAgent = Awaited<ReturnType<typeof testAgent>>;
+
+function obedienceOf({ files }: TestAgent) {
+  return new Obedience(
+    {
+      files,
+      control: { capacity: () => Promise.resolve(CAPACITY), restart: () => Promise.resolve() },
+      bootId: 'boot-1',
+      mayRestart: false,
+      mayUpdate: false,
+      version: '1.0.0',
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    },
+    { version: 1, generation: 2, name: 'node-02', drained: false },
+  );
+}
+
+/** As on a full disk: what is to be kept cannot be. */
+async function blocked({ files }: TestAgent): Promise<void> {
+  await mkdir(path.join(files.directory, 'target.json'));
+}

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
 import type { SyntropyClient } from '../../../src/client/client.js';
@@ -148,6 +150,24 @@ describe('an agent that is connected', () => {
   });
 });
 
+describe('an agent that is cut off', () => {
+  it('ends when it is told to, whether or not the daemon hears of it', async () => {
+    await using world = await remoteWorld();
+    await using line = await openLine(world.port);
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world, { daemonUrl: line.url }), 'node-02');
+    await agent.run();
+    await statusOf(world.admin, 'node-02', 'online');
+    line.cut();
+
+    const from = performance.now();
+    await agent.stop();
+
+    // What it waits for otherwise is half a minute.
+    expect(performance.now() - from).toBeLessThan(10_000);
+  }, 60_000);
+});
+
 describe('a machine with the identity of another', () => {
   it('is refused while the first is connected, and the first stays', async () => {
     await using world = await remoteWorld();
@@ -242,3 +262,29 @@ describe('a node that asks for approval', () => {
     expect(running.code).toBe('NODE_REJECTED');
   });
 });
+
+/** A way to a daemon that can be cut off so that neither side is told. */
+async function openLine(port: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    near.pipe(far);
+    far.pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    sockets.push(near, far);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const own = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `https://127.0.0.1:${own}`,
+    cut: () => {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,4 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -7,6 +9,9 @@ import { runCli, startCli } from '../../support/cli.js';
 import { remoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
 import { waitFor } from '../../support/wait-for.js';
+
+/** Its program itself: the command would pass on what it says. */
+const AGENT = path.resolve('bin/syntropy-agent.mjs');
 
 const failureOf = (stdout: string) => JSON.parse(stdout).error;
 
@@ -43,6 +48,31 @@ describe('the agent’s commands', () => {
     expect(JSON.parse(running.stdout).agent).toMatchObject({ isRunning: true, state: 'connected' });
     expect(await ended).toBe(0);
   }, 60_000);
+
+  it('goes on where what it says finds no room', async () => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const stateDir = machine.file('state');
+    const token = await joinToken(world);
+    await runCli(['agent', 'join', token, '--name', 'node-02'], { stateDir });
+
+    const full = openSync('/dev/full', 'w');
+    const agent = spawn(process.execPath, [AGENT, 'run', '--state-dir', stateDir], {
+      stdio: ['ignore', 'ignore', full],
+    });
+    closeSync(full);
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    await waitFor(
+      'its first word to be written',
+      async () =>
+        (await readFile(machine.file('state/agent/logs/agent.log'), 'utf8').catch(() => '')) !== '',
+    );
+    const { status } = await world.admin.call('nodes.get', { node: 'node-02' });
+    agent.kill('SIGTERM');
+
+    expect(status).toBe('online');
+    expect(await ended).toBe(0);
+  });
 
   it.each([
     ['a token that was cut', (token: string) => [token.slice(0, -3)], 3, 'JOIN_TOKEN_INVALID'],

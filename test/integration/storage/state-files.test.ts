@@ -1,8 +1,9 @@
-import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 
 import { writeFileAtomic } from '../../../src/core/storage/files/atomic-file.js';
+import { acquireFileLock } from '../../../src/core/storage/files/file-lock.js';
 import { loadMasterKey, masterKeyFile } from '../../../src/core/storage/files/master-key.js';
 import { ensurePrivateDirectory } from '../../../src/core/storage/files/private-directory.js';
 import { acquireStateLock } from '../../../src/core/storage/files/state-lock.js';
@@ -80,4 +81,18 @@ it('locks a state directory until it is released', async () => {
   await lock.release();
 
   await (await acquireStateLock(folder.path)).release();
+});
+
+it('holds a file without writing a byte, so that a full disk keeps no agent from starting', async () => {
+  await using folder = await temporaryFolder();
+  const file = path.join(folder.path, 'agent.lock');
+
+  const lock = acquireFileLock(file);
+  const second = acquireFileLock(file);
+
+  expect(lock).toBeDefined();
+  expect(second).toBeUndefined();
+  expect(await readdir(folder.path)).toEqual(['agent.lock']);
+  expect((await stat(file)).size).toBe(0);
+  lock?.release();
 });

@@ -22,6 +22,7 @@ import { selectAgent } from './agent.rows.js';
 import { appendEvent } from './event.repository.js';
 import { assess, type Assessed } from './node-assessment.js';
 import { desiredColumn } from './node-desired.js';
+import { holdNode, holdNodeOf } from './node-lock.js';
 import { moveNode } from './node-status.js';
 import { toNode } from './node.rows.js';
 import { nameTaken, redeemIn } from './redemption.js';
@@ -76,6 +77,7 @@ export class AgentRepository implements AgentStore {
 
   async connect(session: AgentSession): Promise<Connected> {
     return this.#db.transaction().execute(async (tx) => {
+      await holdNode(tx, session.nodeId);
       const { rows } = await sql<Assessed & Earlier>`
         update node_agents a set session_id = ${session.sessionId}, daemon_id = ${session.daemonId}, source = ${session.source},
           boot_id = ${session.bootId}, agent_version = ${session.agentVersion}, protocol = ${session.protocol},
@@ -107,6 +109,7 @@ export class AgentRepository implements AgentStore {
 
   async suspect(nodeId: string, machine: Uint8Array): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
+      await holdNode(tx, nodeId);
       const { numAffectedRows } = await sql`
         update node_agents set approval = 'pending', pending_machine = ${Buffer.from(machine)}
         where node_id = ${nodeId} and approval <> 'rejected' and pending_machine is distinct from ${Buffer.from(machine)}`.execute(
@@ -124,6 +127,7 @@ export class AgentRepository implements AgentStore {
     { approval, reason }: { approval: 'approved' | 'rejected'; reason?: string },
   ): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
+      await holdNode(tx, nodeId);
       const { numAffectedRows } = await sql`
         update node_agents set approval = ${approval}, machine = coalesce(pending_machine, machine), pending_machine = null,
           session_id = case when ${approval} = 'rejected' then null else session_id end
@@ -151,10 +155,13 @@ export class AgentRepository implements AgentStore {
       with heard as (
         select * from jsonb_to_recordset(${JSON.stringify(beats.map(beatRow))}::jsonb)
           as h(node_id uuid, session_id uuid, skew bigint, observed bigint, sample jsonb)
+      ), held as (
+        -- A sample refers to its node, whose row is taken before that of its agent, as everywhere.
+        select n.id from nodes n join heard h on h.node_id = n.id order by n.id for key share of n
       ), noted as (
         update node_agents a set last_seen_at = now(), clock_skew_ms = h.skew,
           observed_generation = least(a.generation, greatest(a.observed_generation, h.observed))
-        from heard h where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
+        from heard h join held on held.id = h.node_id where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
         returning a.node_id, a.session_id, h.sample
       ), kept as (
         insert into node_samples (node_id, at, ${sampleColumns})
@@ -205,6 +212,7 @@ export class AgentRepository implements AgentStore {
 
   async leave(sessionId: string): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
+      await holdNodeOf(tx, sessionId);
       const { rows } = await sql<{ node_id: string }>`
         delete from node_agents where session_id = ${sessionId} returning node_id`.execute(tx);
       const [agent] = rows;

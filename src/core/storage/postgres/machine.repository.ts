@@ -7,6 +7,7 @@ import type { Ailment } from '../../utils/node-ailments.js';
 import { isFlapping } from '../../utils/node-life.js';
 import { appendEvent } from './event.repository.js';
 import { assess, type Assessed } from './node-assessment.js';
+import { holdNodeOf } from './node-lock.js';
 
 /** Nodes that one round settles in one transaction; the next takes up the rest. */
 const PAGE = 500;
@@ -21,6 +22,7 @@ export class MachineRepository implements MachineStore {
 
   async ail(sessionId: string, ailments: readonly Ailment[]): Promise<void> {
     await this.#db.transaction().execute(async (tx) => {
+      await holdNodeOf(tx, sessionId);
       const { rows } = await sql<Assessed>`
         update node_agents set ailments = ${[...ailments]}::text[] where session_id = ${sessionId} and approval = 'approved'
         returning node_id, connects, ailments, now() as now`.execute(tx);

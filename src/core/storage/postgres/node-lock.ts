@@ -21,6 +21,22 @@ export async function lockNode(tx: Transaction<unknown>, ref: string): Promise<N
   });
 }
 
+/**
+ * Locks the row of a node until the transaction ends, where there is one. Whoever changes more than that row of a node does this first, or `lockNode`:
+ * two that take a node and its agent in different orders would wait for each other.
+ */
+export async function holdNode(tx: Transaction<unknown>, nodeId: string): Promise<void> {
+  await sql`select from nodes where id = ${nodeId} for update`.execute(tx);
+}
+
+/** The same of the node whose agent has this session. */
+export async function holdNodeOf(tx: Transaction<unknown>, sessionId: string): Promise<void> {
+  await sql`
+    select from nodes where id = (select node_id from node_agents where session_id = ${sessionId}) for update`.execute(
+    tx,
+  );
+}
+
 /** @throws {AppError} VERSION_CONFLICT. */
 export function requireVersion(row: NodeRow, wanted: number | undefined): void {
   if (wanted === undefined || Number(row.version) === wanted) return;

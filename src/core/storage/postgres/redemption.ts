@@ -6,6 +6,7 @@ import type { Approval } from '../../types/models/agent.js';
 import { AppError } from '../../types/errors/app-error.js';
 import { selectAgent } from './agent.rows.js';
 import { appendEvent } from './event.repository.js';
+import { holdNode } from './node-lock.js';
 import { moveNode } from './node-status.js';
 import { nodeColumns, type NodeRow } from './node.rows.js';
 
@@ -46,6 +47,7 @@ export async function redeemIn(
     });
   }
   requireGood(token);
+  if (token.node_id !== null) await holdNode(tx, token.node_id);
   const nodeId = token.node_id ?? (await makeNode(tx, redemption, token));
   const approval: Approval = token.approval === 'auto' ? 'approved' : 'pending';
   await sql`
