@@ -85,7 +85,7 @@ function pathsIn(folder: string): Release['paths'] {
   return {
     'agent.mjs': at('agent.mjs'),
     'launch.sh': at('launch.sh'),
-    node: at('node'),
     'syntropy-agent.service': at('syntropy-agent.service'),
+    node: at('node'),
   };
 }

@@ -17,6 +17,7 @@ import {
   describeService,
   installAgent,
   type Installing,
+  ownPaths,
   ownRelease,
   uninstallAgent,
 } from './install.js';
@@ -44,14 +45,15 @@ interface Given extends Owned {
 /** Makes this program, as it runs here, a service of the system. @throws {AppError} AGENT_NOT_JOINED, and as `installAgent`. */
 export async function install(stateDir: string, files: AgentFiles, given: Given): Promise<void> {
   const installing = installingFrom(stateDir, files, given);
-  const release = ownRelease(fileURLToPath(import.meta.url), version);
-  const { 'syntropy-agent.service': template } = release.paths;
+  const program = fileURLToPath(import.meta.url);
   if (given['dry-run']) {
+    const { 'syntropy-agent.service': template } = ownPaths(program);
     return tellParent({ type: 'described', unit: await describeService(installing, template) });
   }
   if (!(await files.membership())) {
     throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
   }
+  const release = await ownRelease(program, version);
   const installed = await installAgent(installing, release);
   const started = !given['no-start'] && (await installing.service.start());
   await tellParent({ type: 'installed', service: { ...installed, started } });

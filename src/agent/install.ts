@@ -1,12 +1,18 @@
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { AgentServiceHost } from '../core/services/node/agent-service.ports.js';
 import type { AgentFiles } from './agent-files.js';
 import type { ReleaseHome } from './release/home.js';
 
-import { releaseFiles, type ReleaseFileName } from '../contract/agent/release.js';
-import { copySynced } from './release/fetch.js';
+import {
+  type ReleaseFileName,
+  releaseFileNames,
+  releaseFiles,
+  releaseText,
+} from '../contract/agent/release.js';
+import { AppError } from '../core/types/errors/app-error.js';
+import { copySynced, digestOf } from './release/fetch.js';
 
 /** Where an agent is installed when nobody says otherwise; enrol.sh says the same. */
 export const DEFAULT_HOME = '/usr/local/lib/syntropy-agent';
@@ -62,10 +68,10 @@ export async function installAgent(installing: Installing, release: Release): Pr
   const { home, service } = installing;
   const { version, manifest, paths } = release;
   const folder = await home.stage();
-  for (const [name, { isProgram }] of Object.entries(releaseFiles)) {
+  for (const name of releaseFileNames) {
     const to = path.join(folder, name);
-    await copySynced(pathOf(paths, name), to);
-    await chmod(to, isProgram ? 0o755 : 0o644);
+    await copySynced(paths[name], to);
+    await chmod(to, releaseFiles[name].isProgram ? 0o755 : 0o644);
   }
   await home.use(await home.place(folder, manifest, version));
   await home.endTrial();
@@ -86,20 +92,27 @@ export async function uninstallAgent(
 }
 
 /** This very program, with the Node that runs it. @param program - the file `agent.mjs`, beside which the rest of its release lies. */
-export function ownRelease(program: string, version: string): Release {
+export function ownPaths(program: string): Release['paths'] {
   const folder = path.dirname(program);
   return {
-    version,
-    manifest: `installed from ${program} ${version}\n`,
-    paths: {
-      'agent.mjs': program,
-      'launch.sh': path.join(folder, 'launch.sh'),
-      node: process.execPath,
-      'syntropy-agent.service': path.join(folder, TEMPLATE),
-    },
+    'agent.mjs': program,
+    'launch.sh': path.join(folder, 'launch.sh'),
+    node: process.execPath,
+    'syntropy-agent.service': path.join(folder, TEMPLATE),
   };
 }
 
-function pathOf(paths: Release['paths'], name: string): string {
-  return new Map<string, string>(Object.entries(paths)).get(name) ?? '';
+/** The same as a release. Nobody has signed it: it is what runs here already. @throws {AppError} FILE_NOT_FOUND. */
+export async function ownRelease(program: string, version: string): Promise<Release> {
+  const paths = ownPaths(program);
+  const files = [];
+  for (const name of releaseFileNames) {
+    const { size } = await stat(paths[name]).catch(() => {
+      throw new AppError('FILE_NOT_FOUND', `This installation has no ${paths[name]}.`);
+    });
+    const sha256 = (await digestOf(paths[name])) ?? '';
+    files.push({ name, sha256, sizeBytes: size });
+  }
+  const platform = `${process.platform}-${process.arch}`;
+  return { version, manifest: releaseText({ version, platform, files }), paths };
 }

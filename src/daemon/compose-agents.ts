@@ -6,7 +6,7 @@ import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
-import { releaseFiles } from '../contract/agent/release.js';
+import { releaseFileNames } from '../contract/agent/release.js';
 import { packagedNode } from '../core/platform/common/node-runtime.js';
 import { AgentService } from '../core/services/node/agent.service.js';
 import { ReleaseFolders } from '../core/storage/files/agent-releases.js';
@@ -104,7 +104,7 @@ function composeReleases({ config, paths, agentRelease }: Parts, { authority }: 
   const releases = new ReleaseFolders({
     own: { version, directory: agentRelease },
     more: config.get('agents.releases'),
-    names: Object.keys(releaseFiles).filter((name) => name !== 'node'),
+    names: releaseFileNames.filter((name) => name !== 'node'),
     runtime: packagedNode,
     cache: path.join(paths.stateDir, 'agent-files'),
   });

@@ -33,7 +33,7 @@ export async function installedAgent(directory: string, stateDir: string) {
         disable: () => Promise.resolve(),
       },
     },
-    ownRelease(path.resolve('dist/agent/agent.mjs'), '0.1.0'),
+    await ownRelease(path.resolve('dist/agent/agent.mjs'), '0.1.0'),
   );
   const statuses: (number | null)[] = [];
   let running: ChildProcess | undefined;

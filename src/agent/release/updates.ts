@@ -21,7 +21,8 @@ export interface UpdatesParts {
 /** Replaces this agent by another version of itself. One at a time; an order that came to nothing is not tried again. */
 export class Updates {
   readonly #parts: UpdatesParts;
-  #running: { readonly order: number; readonly done: Promise<void> } | undefined;
+  #latest: { readonly order: number; readonly done: Promise<void> } | undefined;
+  #isReplaced = false;
   #failed: { readonly order: number; readonly why: string } | undefined;
 
   constructor(parts: UpdatesParts) {
@@ -41,26 +42,27 @@ export class Updates {
     return this.#failed?.order === order ? this.#failed.why : undefined;
   }
 
-  /** Resolves when the new release is the current one. @throws {AppError} why it is not; then nothing has changed. */
+  /**
+   * Resolves when the new release is the current one. An order that comes meanwhile is done after it.
+   * @throws {AppError} why it is not; then nothing has changed.
+   */
   apply(update: Update): Promise<void> {
-    if (this.#running?.order === update.order) return this.#running.done;
-    if (this.#running) {
-      throw new AppError('AGENT_FAILED', 'Another version is being fetched; this one comes next.');
-    }
-    const done = this.#apply(update)
+    if (this.#latest?.order === update.order) return this.#latest.done;
+    const before = this.#latest?.done.catch(() => undefined) ?? Promise.resolve();
+    const done = before
+      .then(() => this.#apply(update))
       .catch((error: unknown) => {
         this.#failed = { order: update.order, why: reasonOf(error) };
         throw error;
-      })
-      .finally(() => {
-        this.#running = undefined;
       });
-    this.#running = { order: update.order, done };
+    this.#latest = { order: update.order, done };
     return done;
   }
 
   async #apply({ version, order }: Update): Promise<void> {
     const { home, membership, platform, log, onReplaced } = this.#parts;
+    // This process ends; the next one is told the same.
+    if (this.#isReplaced) return;
     const { caCertificate } = membership;
     log.info('fetches another version of itself', { version });
     const source = { url: new URL(membership.url), caCertificate };
@@ -71,6 +73,7 @@ export class Updates {
     await home.beginTrial({ version, order, from: this.#parts.version });
     await home.use(id);
     log.warn('another version of this agent takes over', { version });
+    this.#isReplaced = true;
     onReplaced();
   }
 }

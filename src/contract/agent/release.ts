@@ -34,6 +34,13 @@ export const releaseFiles = {
   'syntropy-agent.service': { isProgram: false },
 } as const;
 export type ReleaseFileName = keyof typeof releaseFiles;
+/** In the order in which a manifest names them. */
+export const releaseFileNames: readonly ReleaseFileName[] = [
+  'agent.mjs',
+  'launch.sh',
+  'syntropy-agent.service',
+  'node',
+];
 
 export const RELEASE_VERSION = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/;
 export const RELEASE_PLATFORM = /^[a-z0-9]{1,16}-[a-z0-9]{1,16}$/;
@@ -81,20 +88,21 @@ export function parseRelease(text: string): SignedRelease | undefined {
 function parseFile(line: string): ReleaseFile | undefined {
   const [, sha256, size, name = ''] = FILE.exec(line) ?? [];
   const sizeBytes = Number(size);
-  if (sha256 === undefined || !isFileName(name) || sizeBytes > MAX_RELEASE_FILE_BYTES) {
+  if (sha256 === undefined || !isReleaseFileName(name) || sizeBytes > MAX_RELEASE_FILE_BYTES) {
     return undefined;
   }
   return { name, sha256, sizeBytes };
 }
 
-function isFileName(name: string): name is ReleaseFileName {
+export function isReleaseFileName(name: string): name is ReleaseFileName {
   return Object.hasOwn(releaseFiles, name);
 }
 
 function hasEachFileOnce(
   files: readonly (ReleaseFile | undefined)[],
 ): files is readonly ReleaseFile[] {
-  const names = Object.keys(releaseFiles);
-  const given = new Set<string | undefined>(files.map((file) => file?.name));
-  return files.length === names.length && names.every((name) => given.has(name));
+  const given = new Set(files.map((file) => file?.name));
+  return (
+    files.length === releaseFileNames.length && releaseFileNames.every((name) => given.has(name))
+  );
 }

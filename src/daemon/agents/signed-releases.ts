@@ -2,7 +2,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 
 import type { AgentReleases, AgentVersions } from '../../core/services/node/release.ports.js';
 
-import { type ReleaseFileName, releaseFiles, releaseText } from '../../contract/agent/release.js';
+import { isReleaseFileName, releaseText } from '../../contract/agent/release.js';
 
 interface Deps {
   readonly releases: AgentReleases;
@@ -29,7 +29,7 @@ export class SignedReleases implements AgentVersions {
     const { releases, authority } = this.#deps;
     const { version, files } = await releases.find(asked, platform);
     const named = files.flatMap(({ name, ...file }) =>
-      isReleaseFile(name) ? [{ name, ...file }] : [],
+      isReleaseFileName(name) ? [{ name, ...file }] : [],
     );
     const text = releaseText({ version, platform, files: named });
     const key = `${version} ${platform}`;
@@ -47,8 +47,4 @@ export class SignedReleases implements AgentVersions {
   packed(sha256: string): Promise<string> {
     return this.#deps.releases.packed(sha256);
   }
-}
-
-function isReleaseFile(name: string): name is ReleaseFileName {
-  return Object.hasOwn(releaseFiles, name);
 }

@@ -63,7 +63,14 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         const online = await cli('node', 'wait', 'node-42', '--for', 'online', ...PATIENCE);
         expect(online.status, machine.console.slice(-4_000)).toBe(0);
         const listed = documentOf(await cli('node', 'list', '--json'));
-        const first = await client.call('nodes.get', { node: 'node-42' });
+        const first = await waitFor(
+          'its hardware to be told',
+          async () => {
+            const node = await client.call('nodes.get', { node: 'node-42' });
+            return node.hardware && node;
+          },
+          PATIENCE_MS,
+        );
 
         const restarted = await cli('node', 'restart', 'node-42', '--wait', ...PATIENCE);
         expect(restarted.status, restarted.stderr + machine.console.slice(-4_000)).toBe(0);

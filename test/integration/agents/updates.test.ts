@@ -155,6 +155,24 @@ describe('replacing an agent', () => {
     expect(before).toBe(0);
   });
 
+  it('takes the newest order after the one that is under way, and each order once', async () => {
+    await using made = await updateWorld({ mayUpdate: false });
+    const updates = made.made.updates;
+    if (!updates) throw new TypeError('It was installed.');
+    const [unknown, known] = [
+      { version: '9.9.8', order: 2 },
+      { version: '9.9.9', order: 3 },
+    ];
+
+    const outcomes = await Promise.allSettled(
+      [unknown, known, known].map((update) => updates.apply(update)),
+    );
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(await made.current()).toMatch(/^9\.9\.9-/);
+    expect(made.made.replaced).toBe(1);
+  });
+
   it('can be ordered only where there is such a version, and a machine', async () => {
     await using made = await updateWorld();
     const { admin } = made.world;

@@ -4,14 +4,11 @@ import { describe, expect, it } from 'vitest';
 import {
   parseRelease,
   type Release,
-  type ReleaseFileName,
-  releaseFiles,
+  releaseFileNames as names,
   releaseText,
 } from '../../../src/contract/agent/release.js';
 
 const SIGNATURE = `signature ${'A'.repeat(96)}\n`;
-const isName = (name: string): name is ReleaseFileName => Object.hasOwn(releaseFiles, name);
-const names = Object.keys(releaseFiles).filter(isName);
 
 function aRelease(over: Partial<Release> = {}): Release {
   return {
