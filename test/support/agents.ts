@@ -13,7 +13,7 @@ import { AgentFiles } from '../../src/agent/agent-files.js';
 import { type AgentParts, runAgent } from '../../src/agent/agent.js';
 import { connect } from '../../src/agent/connection.js';
 import { type AgentIdentity, ensureIdentity } from '../../src/agent/identity.js';
-import { join } from '../../src/agent/join.js';
+import { join } from '../../src/agent/joining/join.js';
 import { decodeJoinToken, type JoinToken } from '../../src/contract/agent/join-token.js';
 import { ensurePrivateDirectory } from '../../src/core/storage/files/private-directory.js';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 
 import { AgentFiles } from '../../src/agent/agent-files.js';
-import { installAgent, ownRelease } from '../../src/agent/install.js';
+import { installAgent, ownRelease } from '../../src/agent/installation/install.js';
 import { ReleaseHome } from '../../src/agent/release/home.js';
 
 /** What the unit says of a status: start again at once, or not at all. */

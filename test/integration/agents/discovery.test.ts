@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Mdns } from '../../../src/core/platform/common/mdns.js';
 
-import { findDaemon, type Search } from '../../../src/agent/discovery.js';
+import { findDaemon, type Search } from '../../../src/agent/joining/discovery.js';
 import { proveDaemon } from '../../../src/agent/pinned-tls.js';
 import { gridHint, SERVICE_NAME } from '../../../src/contract/discovery.js';
 import { GRID_SERVER_NAME } from '../../../src/contract/grid.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { claimsIn } from '../../../src/agent/claims.js';
+import { claimsIn } from '../../../src/agent/joining/claims.js';
 
 const NAME = '_syntropy._tcp.local';
 const HINT = '0123456789abcdef';

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { wipeSecret } from '../../../src/agent/wipe-secret.js';
+import { wipeSecret } from '../../../src/agent/installation/wipe-secret.js';
 import { scratchFolder } from '../../support/scratch.js';
 
 const SECRET = 'syntropy-join-1.WyJhYiIsInN5bmpvaW5fc2VjcmV0Il0.0abc123';

@@ -1,9 +1,9 @@
-import { gridHint, SERVICE_NAME, SERVICE_TYPE } from '../contract/discovery.js';
-import { type Mdns, openMdns, ownNetworks } from '../core/platform/common/mdns.js';
-import { AppError } from '../core/types/errors/app-error.js';
-import { slept } from '../core/utils/slept.js';
+import { gridHint, SERVICE_NAME, SERVICE_TYPE } from '../../contract/discovery.js';
+import { type Mdns, openMdns, ownNetworks } from '../../core/platform/common/mdns.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { slept } from '../../core/utils/slept.js';
 import { claimsIn } from './claims.js';
-import { proveDaemon } from './pinned-tls.js';
+import { proveDaemon } from '../pinned-tls.js';
 
 const SEARCH_MS = 10_000;
 /** What is asked may be lost. */

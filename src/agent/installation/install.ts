@@ -1,18 +1,18 @@
 import { chmod, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { AgentServiceHost } from '../core/services/node/agent-service.ports.js';
-import type { AgentFiles } from './agent-files.js';
-import type { ReleaseHome } from './release/home.js';
+import type { AgentServiceHost } from '../../core/services/node/agent-service.ports.js';
+import type { AgentFiles } from '../agent-files.js';
+import type { ReleaseHome } from '../release/home.js';
 
 import {
   type ReleaseFileName,
   releaseFileNames,
   releaseFiles,
   releaseText,
-} from '../contract/agent/release.js';
-import { AppError } from '../core/types/errors/app-error.js';
-import { copySynced, digestOf } from './release/fetch.js';
+} from '../../contract/agent/release.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { copySynced, digestOf } from '../release/fetch.js';
 
 /** Where an agent is installed when nobody says otherwise; enrol.sh says the same. */
 export const DEFAULT_HOME = '/usr/local/lib/syntropy-agent';

@@ -1,5 +1,5 @@
-import { AppError } from '../core/types/errors/app-error.js';
-import { quoted } from '../core/utils/quoted.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { quoted } from '../../core/utils/quoted.js';
 
 /** Where a daemon is, as a token or a person says. @throws {AppError} USAGE_INVALID. */
 export function daemonAddress(given: string): URL {

@@ -1,14 +1,14 @@
 import { Check } from 'typebox/value';
 
-import type { AgentFiles, Membership } from './agent-files.js';
-import type { AgentIdentity } from './identity.js';
+import type { AgentFiles, Membership } from '../agent-files.js';
+import type { AgentIdentity } from '../identity.js';
 
-import { joinText } from '../contract/agent/protocol.js';
-import type { JoinToken } from '../contract/agent/join-token.js';
-import { joinAgent } from '../contract/operations/agent.js';
-import { AppError } from '../core/types/errors/app-error.js';
-import { askGrid, parsedJson, readAnswer } from './grid-request.js';
-import { authorityCertificate } from './pinned-tls.js';
+import { joinText } from '../../contract/agent/protocol.js';
+import type { JoinToken } from '../../contract/agent/join-token.js';
+import { joinAgent } from '../../contract/operations/agent.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { askGrid, parsedJson, readAnswer } from '../grid-request.js';
+import { authorityCertificate } from '../pinned-tls.js';
 
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 << 10;

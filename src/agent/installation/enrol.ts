@@ -1,15 +1,15 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { Membership } from './agent-files.js';
+import type { Membership } from '../agent-files.js';
 import type { Installing } from './install.js';
-import type { Log } from './log.js';
+import type { Log } from '../log.js';
 
-import { decodeJoinToken, type JoinToken } from '../contract/agent/join-token.js';
-import type { ReleaseFileName } from '../contract/agent/release.js';
-import { AppError } from '../core/types/errors/app-error.js';
+import { decodeJoinToken, type JoinToken } from '../../contract/agent/join-token.js';
+import type { ReleaseFileName } from '../../contract/agent/release.js';
+import { AppError } from '../../core/types/errors/app-error.js';
 import { installAgent, type Release } from './install.js';
-import { digestOf, verifiedRelease } from './release/fetch.js';
+import { digestOf, verifiedRelease } from '../release/fetch.js';
 import { wipeSecret } from './wipe-secret.js';
 
 const MAX_SEED_BYTES = 64 << 10;

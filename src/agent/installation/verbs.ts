@@ -1,17 +1,17 @@
 import { fileURLToPath } from 'node:url';
 
-import type { AgentFiles } from './agent-files.js';
+import type { AgentFiles } from '../agent-files.js';
 
-import { hostAgentService } from '../core/platform/common/agent-service.js';
-import { machineHash } from '../core/platform/common/machine.js';
-import { tellParent } from '../core/platform/common/parent.js';
-import { ensurePrivateDirectory } from '../core/storage/files/private-directory.js';
-import { AppError } from '../core/types/errors/app-error.js';
-import { version } from '../core/utils/version.js';
-import { holdAgent } from './agent-lock.js';
-import { daemonAddress } from './daemon-address.js';
+import { hostAgentService } from '../../core/platform/common/agent-service.js';
+import { machineHash } from '../../core/platform/common/machine.js';
+import { tellParent } from '../../core/platform/common/parent.js';
+import { ensurePrivateDirectory } from '../../core/storage/files/private-directory.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { version } from '../../core/utils/version.js';
+import { holdAgent } from '../agent-lock.js';
+import { daemonAddress } from '../joining/daemon-address.js';
 import { enrol } from './enrol.js';
-import { ensureIdentity } from './identity.js';
+import { ensureIdentity } from '../identity.js';
 import {
   DEFAULT_HOME,
   describeService,
@@ -21,9 +21,9 @@ import {
   ownRelease,
   uninstallAgent,
 } from './install.js';
-import { join } from './join.js';
-import { stderrLog } from './log.js';
-import { ReleaseHome } from './release/home.js';
+import { join } from '../joining/join.js';
+import { stderrLog } from '../log.js';
+import { ReleaseHome } from '../release/home.js';
 
 /** Of the service that starts enrol.sh. */
 const ENROL_UNIT = 'syntropy-enrol.service';

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
 
-import { HINT_KEY, SERVICE_NAME } from '../contract/discovery.js';
+import { HINT_KEY, SERVICE_NAME } from '../../contract/discovery.js';
 
 /** What of one packet is looked at. An honest one has four records, and one for each address. */
 const MAX_RECORDS = 64;
