@@ -15,11 +15,16 @@ export interface Leadership {
  * or is cut off is followed by another within seconds. Two never hold it; one that was cut off may believe for a moment longer
  * that it does, so what a leader does must bear being done twice.
  */
-export function seekLeadership(connection: pg.ClientConfig): Leadership {
+export function seekLeadership(
+  connection: pg.ClientConfig,
+  { tryMs = TRY_MS, timeoutMs = TIMEOUT_MS } = {},
+): Leadership {
   let client: pg.Client | undefined;
   let leads = false;
   let trying = Promise.resolve();
-  const lose = () => {
+  /** The end of one that was given up before says nothing of the one in its place. */
+  const lose = (lost: pg.Client | undefined) => {
+    if (client !== lost) return;
     client = undefined;
     leads = false;
   };
@@ -29,7 +34,7 @@ export function seekLeadership(connection: pg.ClientConfig): Leadership {
       await client?.query('select 1');
       return;
     }
-    client ??= await connect(connection, lose);
+    client ??= await connect(connection, timeoutMs, lose);
     const { rows } = await client.query<{ got: boolean }>(
       `select pg_try_advisory_lock(${LOCK}) as got`,
     );
@@ -38,11 +43,11 @@ export function seekLeadership(connection: pg.ClientConfig): Leadership {
   const next = () => {
     trying = trying.then(attempt).catch(() => {
       void client?.end().catch(() => undefined);
-      lose();
+      lose(client);
     });
   };
   next();
-  const timer = setInterval(next, TRY_MS).unref();
+  const timer = setInterval(next, tryMs).unref();
   return {
     get leads() {
       return leads;
@@ -56,16 +61,20 @@ export function seekLeadership(connection: pg.ClientConfig): Leadership {
   };
 }
 
-async function connect(connection: pg.ClientConfig, onLost: () => void): Promise<pg.Client> {
+async function connect(
+  connection: pg.ClientConfig,
+  timeoutMs: number,
+  onLost: (lost: pg.Client) => void,
+): Promise<pg.Client> {
   const client = new pg.Client({
     ...connection,
     application_name: 'syntropy-leader',
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
     keepAlive: true,
   });
-  client.on('error', onLost);
-  client.on('end', onLost);
+  client.on('error', () => onLost(client));
+  client.on('end', () => onLost(client));
   await client.connect();
   return client;
 }
