@@ -7,7 +7,9 @@ import { promisify } from 'node:util';
 
 const exec = promisify(execFile);
 const BUILD_TIMEOUT_MS = 480_000;
-const FAT_MIB = 128;
+/** Where its root file system begins. */
+export const ROOT_STARTS_MIB = 129;
+const FAT_MIB = ROOT_STARTS_MIB - 1;
 const ROOT_MIB = 1_500;
 /** An ordinary Debian with cloud-init, and nothing of ours. */
 const PACKAGES = [
@@ -117,5 +119,5 @@ async function makeDisk(folder: string): Promise<void> {
   const dd = ['of=disk.img', 'conv=notrunc,sparse', 'status=none'];
   await run(folder, 'dd', 'if=/usr/lib/syslinux/mbr/mbr.bin', ...dd, 'bs=440', 'count=1');
   await run(folder, 'dd', 'if=fat.img', ...dd, 'bs=1M', 'seek=1');
-  await run(folder, 'dd', 'if=root.ext4', ...dd, 'bs=1M', `seek=${1 + FAT_MIB}`);
+  await run(folder, 'dd', 'if=root.ext4', ...dd, 'bs=1M', `seek=${ROOT_STARTS_MIB}`);
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -7,7 +7,7 @@ import { buildAgent } from '../../../scripts/build-agent.mjs';
 import { bootedMachine } from '../../support/booted-machine.js';
 import { documentOf } from '../../support/cli.js';
 import { daemonProcess } from '../../support/daemon-process.js';
-import { debianImage } from '../../support/debian-image.js';
+import { debianImage, ROOT_STARTS_MIB } from '../../support/debian-image.js';
 import { loopDevice } from '../../support/loop-device.js';
 import { missing } from '../../support/requirements.js';
 import { scratchFolder } from '../../support/scratch.js';
@@ -21,12 +21,24 @@ const NEXT_VERSION = '0.2.0-test';
 
 const run = promisify(execFile);
 
-/** Whether a text is anywhere on a disk, be it in a file or where one was. */
-async function isOn(disk: string, text: string): Promise<boolean> {
-  const found = await run('grep', ['--quiet', '--fixed-strings', '--text', '-e', text, disk]).catch(
-    () => undefined,
+/** Files of a disk that hold a text, be it on the partition with the identity (also where files were) or among what the system keeps. */
+async function filesWith(text: string, disk: string): Promise<string> {
+  await using scratch = await scratchFolder();
+  const dd = [`if=${disk}`, 'bs=1M', 'conv=sparse', 'status=none'];
+  const [identity, root] = [scratch.file('identity'), scratch.file('root')];
+  await run('dd', [...dd, `of=${identity}`, `count=${ROOT_STARTS_MIB}`]);
+  await run('dd', [...dd, `of=${root}`, `skip=${ROOT_STARTS_MIB}`]);
+  // As the next start would: the power was cut. It ends with 1 when it has mended something.
+  await run('e2fsck', ['-fy', root]).catch(() => undefined);
+  for (const folder of ['/etc', '/var/lib', '/var/log']) {
+    await run('debugfs', ['-R', `rdump ${folder} ${scratch.path}`, root]);
+  }
+  await rm(root);
+  const grep = ['--recursive', '--files-with-matches', '--fixed-strings', '-e', text];
+  return run('grep', [...grep, scratch.path]).then(
+    ({ stdout }) => stdout,
+    () => '',
   );
-  return found !== undefined;
 }
 
 // Goal: the whole way of a machine: a stick is written, an ordinary Debian starts from it, joins by itself, obeys, outlives a power cut,
@@ -79,7 +91,8 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         await machine.cutPower();
         await cli('node', 'wait', 'node-42', '--for', 'offline', ...PATIENCE);
         const away = await client.call('nodes.get', { node: 'node-42' });
-        const tokenIsLeft = await isOn(device.path, token);
+        const places = await filesWith(token, device.path);
+        const known = await filesWith('SYNTROPY_NAME=node-42', device.path);
         machine.start();
         const back = await cli('node', 'wait', 'node-42', '--for', 'online', ...PATIENCE);
         expect(back.status, machine.console.slice(-4_000)).toBe(0);
@@ -111,7 +124,8 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         expect(second.agent?.bootId).not.toBe(first.agent?.bootId);
         expect(second.id).toBe(first.id);
         expect(away.status).toBe('offline');
-        expect(tokenIsLeft).toBe(false);
+        expect(places).toBe('');
+        expect(known).toContain('/syntropy/join.env');
         expect(third.agent?.version).toBe(NEXT_VERSION);
         expect(third.agent?.bootId).not.toBe(second.agent?.bootId);
         expect(deleted).toMatchObject({ outcome: 'removed', wiped: true });
