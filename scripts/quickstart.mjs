@@ -133,17 +133,17 @@ ${
 }
 ${
   here
-    ? `  This machine is ${here}: its agent runs in the background, without root.`
+    ? `  This machine is ${here}: its agent runs in the background${process.getuid?.() === 0 ? '' : ', without root'}.`
     : '  This machine was not joined.'
 }
 
 How to go on
   npx syntropy usb list              the sticks you could write
-  npx syntropy node status node-02   all that is known of this machine
+  npx syntropy node status ${here ?? NAME}   all that is known of ${here ? 'this machine' : 'it'}
   npx syntropy help                  everything else
   Writing a real stick needs a daemon that runs as root, and commands that talk to it:
   sudo npx syntropy daemon start
-  sudo npx syntropy node create --usb /dev/sdX --name node-02
+  sudo npx syntropy node create --usb /dev/sdX --name node-03
 
 How to undo it${here ? '\n  npx syntropy agent leave --yes' : ''}
   npx syntropy daemon stop

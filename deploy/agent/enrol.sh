@@ -42,10 +42,15 @@ esac
 
 # fetch <path> <file> <most bytes>
 fetch() {
-  curl --fail --silent --show-error --noproxy '*' --proto '=https' --tlsv1.2 --cacert "$seed/ca.pem" \
+  answer=$(curl --fail --silent --show-error --noproxy '*' --proto '=https' --tlsv1.2 --cacert "$seed/ca.pem" \
     --connect-to "$name:$port:$host:$port" --header "Host: $address" \
     --connect-timeout 20 --speed-limit 1024 --speed-time 60 --max-time 3600 --max-filesize "$3" \
-    --output "$2" -- "https://$name:$port$prefix$1" || fail "$UNREACHABLE" "$SYNTROPY_DAEMON_URL$1 could not be fetched"
+    --write-out '%{http_code}' --output "$2" -- "https://$name:$port$prefix$1") && return
+  case $answer in
+    429) ;;
+    4??) fail "$UNSUPPORTED" "the daemon has no $1 (status $answer)" ;;
+  esac
+  fail "$UNREACHABLE" "$SYNTROPY_DAEMON_URL$1 could not be fetched"
 }
 
 mkdir -p "$home"
@@ -57,13 +62,14 @@ fetch "/v1/agent/releases/latest/$platform" "$work/manifest" 4096
 
 while read -r what digest size file; do
   [ "$what" = file ] || continue
+  case $size in '' | *[!0-9]*) continue ;; esac
   case $file in agent.mjs | launch.sh | node | syntropy-agent.service) ;; *) continue ;; esac
   # What an earlier try has brought is kept.
-  if ! echo "$digest  $work/$file" | sha256sum --check --status 2> /dev/null; then
+  if ! echo "$digest  $work/$file" | sha256sum -c > /dev/null 2>&1; then
     fetch "/v1/agent/files/$digest" "$work/$file.gz" "$((size + 65536))"
     gzip -dc "$work/$file.gz" | head -c "$size" > "$work/$file"
     rm -f "$work/$file.gz"
-    echo "$digest  $work/$file" | sha256sum --check --status || fail "$UNREACHABLE" "$file did not arrive whole"
+    echo "$digest  $work/$file" | sha256sum -c > /dev/null 2>&1 || fail "$UNREACHABLE" "$file did not arrive whole"
   fi
 done < "$work/manifest"
 chmod 755 "$work/node" "$work/launch.sh"

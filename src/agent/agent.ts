@@ -28,9 +28,9 @@ export interface AgentParts {
   readonly mayRestart: boolean;
   /** Whether the owner lets the grid replace this program, and what does it where it was installed. */
   readonly mayUpdate: boolean;
-  readonly updates?: Pick<Updates, 'apply' | 'failure'> | undefined;
-  /** The daemon has believed this agent. */
-  readonly onWelcome?: () => void;
+  readonly updates?: Pick<Updates, 'apply' | 'cancel' | 'failure'> | undefined;
+  /** The daemon has answered a heartbeat: this agent does its work. */
+  readonly onAlive?: () => void;
   readonly log: Log;
   readonly reports?: Reports;
   /** What of it the grid may read. */
@@ -79,7 +79,6 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
           obedience,
           onWelcome: (node) => {
             failures = 0;
-            parts.onWelcome?.();
             log.info('connected', { node: node.id, name: node.name });
             void tell('connected');
           },

@@ -55,6 +55,8 @@ export interface ConnectionParts {
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
+  /** A heartbeat was answered. */
+  readonly onAlive?: () => void;
   /** What is told of this machine; absent, only that it lives. */
   readonly reports?: Reports | undefined;
 }
@@ -265,6 +267,7 @@ class Connection {
 
   #beaten({ seq, at }: { seq: number; at: string }): void {
     this.#answered = Math.max(this.#answered, Math.min(seq, this.#seq));
+    this.#parts.onAlive?.();
     this.#tellSkew(at);
   }
 

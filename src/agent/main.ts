@@ -2,8 +2,6 @@ import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
-import type { ErrorCode } from '../core/types/errors/codes.js';
-
 import { decodeJoinToken } from '../contract/agent/join-token.js';
 import { resolveStatePaths } from '../core/config/state-paths.js';
 import { readHardware } from '../core/platform/common/hardware.js';
@@ -26,23 +24,13 @@ import { ensureIdentity, readIdentity } from './identity.js';
 import { enrolHere, install, type Owned, uninstall } from './installation/verbs.js';
 import { join } from './joining/join.js';
 import { leaveGrid } from './leave.js';
+import { mayPass } from './passing.js';
 import { runningRelease } from './release/running.js';
 import { startReports } from './reports.js';
 import { version } from '../core/utils/version.js';
 
 /** "Start me again" (EX_TEMPFAIL of sysexits.h), as the units know it. */
 const START_AGAIN = 75;
-/** Failures of a first start that may be gone in a while, when nobody is there to try again. */
-const PASSING = new Set<ErrorCode>([
-  'DAEMON_UNREACHABLE',
-  'TIMED_OUT',
-  'CLOCK_WRONG',
-  'RATE_LIMITED',
-  'LIMIT_REACHED',
-  'DATABASE_UNAVAILABLE',
-  'NODE_BUSY',
-  'DISK_FULL',
-]);
 
 async function main(): Promise<void> {
   // Where what is said goes may have no room, or be gone. That is no reason for a node to end.
@@ -88,8 +76,8 @@ async function main(): Promise<void> {
     const failure = failureMessage(error);
     await tellParent({ type: 'failed', error: failure });
     process.stderr.write(`Error: ${failure.message}\n${failure.hint}\n`);
-    const mayPass = process.argv[2] === 'enrol' && PASSING.has(failure.code);
-    process.exitCode = mayPass ? START_AGAIN : errorCodes[failure.code].exitCode;
+    const isPassing = process.argv[2] === 'enrol' && mayPass(failure.code);
+    process.exitCode = isPassing ? START_AGAIN : errorCodes[failure.code].exitCode;
   }
 }
 
@@ -151,7 +139,13 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
     const looking = { sampler: hostSampler(), readHardware: hardwareByChild, log };
     const reports = startReports(looking, stopping.signal);
     const { membership } = parts;
-    const release = await runningRelease({ home: given.home, membership, log, again });
+    const release = await runningRelease({
+      home: given.home,
+      membership,
+      log,
+      again,
+      signal: stopping.signal,
+    });
     await runAgent(
       {
         ...parts,

@@ -23,7 +23,7 @@ export interface ObedienceParts {
   readonly mayUpdate: boolean;
   readonly version: string;
   /** Absent where the agent was not installed, so that there is nothing to replace. */
-  readonly updates?: Pick<Updates, 'apply' | 'failure'> | undefined;
+  readonly updates?: Pick<Updates, 'apply' | 'cancel' | 'failure'> | undefined;
   readonly log: Log;
 }
 
@@ -77,6 +77,7 @@ export class Obedience {
         message: 'The agent was started without --allow-restart.',
       });
     }
+    if (!isOther(desired, this.#parts.version)) this.#parts.updates?.cancel();
     const refused = this.#updateRefused(desired);
     if (refused) problems.push(refused);
     const report = await this.report(problems);
@@ -141,7 +142,7 @@ export class Obedience {
       return { code: 'UPDATE_NOT_ALLOWED', message };
     }
     const why = updates.failure(desired.update);
-    return why === undefined ? undefined : problem('UPDATE_FAILED', new TypeError(why));
+    return why === undefined ? undefined : problem('UPDATE_FAILED', why);
   }
 
   async #keep({ generation, name, offer, drained }: Desired): Promise<void> {
@@ -160,7 +161,7 @@ function isOther(
   return desired.update !== undefined && desired.update.version !== version;
 }
 
-function problem(code: string, error: unknown): NodeProblem {
-  const text = error instanceof Error ? error.message : String(error);
+function problem(code: string, why: unknown): NodeProblem {
+  const text = why instanceof Error ? why.message : String(why);
   return { code, message: text.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_MESSAGE) };
 }

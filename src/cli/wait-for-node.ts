@@ -48,24 +48,42 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
   }
 }
 
+/** What a node can be told, and the problems that stand in its way. Of those of another order a wait says nothing. */
+const PROBLEMS = {
+  offer: ['OFFER_EXCEEDS_HARDWARE'],
+  restart: ['RESTART_NOT_ALLOWED', 'RESTART_FAILED'],
+  update: ['UPDATE_NOT_POSSIBLE', 'UPDATE_NOT_ALLOWED', 'UPDATE_FAILED'],
+} as const;
+type Order = keyof typeof PROBLEMS;
+/** It takes nothing in, whatever it is told. */
+const NOT_KEPT = 'TARGET_NOT_KEPT';
+
 /**
  * The node as it is when it has done what it was told, if that is to be waited for. One that no machine has joined as has nothing to do.
- * @throws {AppError} as `waitForNode`, OPERATION_FAILED when it could not.
+ * @param orders - what it was told, beside what people say of it.
+ * @throws {AppError} as `waitForNode`, NODE_ORDER_FAILED when it could not.
  */
 export async function settledIfAsked(
   client: SyntropyClient,
   told: Node,
   flags: { readonly wait?: boolean; readonly timeout?: string | undefined },
+  orders: readonly Order[] = [],
 ): Promise<Node> {
   const generation = told.agent?.generation;
   if (!flags.wait || generation === undefined) return told;
   return waitForNode(client, {
     node: told.id,
     until: ({ name, agent }) => {
-      if (agent === undefined || agent.observedGeneration < generation) return false;
-      requireNoProblem(name, agent.problems);
+      if (agent === undefined) return false;
+      requireNoProblem(name, agent.problems, [NOT_KEPT]);
+      if (agent.observedGeneration < generation) return false;
+      requireNoProblem(
+        name,
+        agent.problems,
+        orders.flatMap((order) => PROBLEMS[order]),
+      );
       // A new agent is there when it says so itself.
-      return agent.wantedVersion === undefined;
+      return !orders.includes('update') || agent.wantedVersion === undefined;
     },
     aim: 'as it was told to be',
     timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
@@ -75,7 +93,7 @@ export async function settledIfAsked(
 /**
  * The node as it is when its machine has started anew.
  * @param bootId - of the start that was to end.
- * @throws {AppError} as `waitForNode`, OPERATION_FAILED when its agent could not or may not.
+ * @throws {AppError} as `waitForNode`, NODE_ORDER_FAILED when its agent could not or may not.
  */
 export function startedAnew(
   client: SyntropyClient,
@@ -89,7 +107,9 @@ export function startedAnew(
     until: ({ name, status, agent }) => {
       if (!agent) return false;
       if (agent.bootId !== bootId) return status === 'online' || status === 'degraded';
-      if (agent.observedGeneration >= generation) requireNoProblem(name, agent.problems);
+      if (agent.observedGeneration >= generation) {
+        requireNoProblem(name, agent.problems, PROBLEMS.restart);
+      }
       return false;
     },
     aim: 'online after another start',
@@ -97,11 +117,15 @@ export function startedAnew(
   });
 }
 
-/** @throws {AppError} OPERATION_FAILED. */
-function requireNoProblem(name: string, problems: NonNullable<Node['agent']>['problems']): void {
-  const [first] = problems;
+/** @throws {AppError} NODE_ORDER_FAILED. */
+function requireNoProblem(
+  name: string,
+  problems: NonNullable<Node['agent']>['problems'],
+  codes: readonly string[],
+): void {
+  const first = problems.find(({ code }) => codes.includes(code));
   if (!first) return;
-  throw new AppError('OPERATION_FAILED', `Node ${name} could not do it: ${first.message}`, {
+  throw new AppError('NODE_ORDER_FAILED', `Node ${name} could not do it: ${first.message}`, {
     problem: first.code,
   });
 }

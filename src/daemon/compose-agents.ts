@@ -6,7 +6,7 @@ import type { DaemonAddress } from '../core/services/node/node.ports.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
-import { releaseFileNames } from '../contract/agent/release.js';
+import { RELEASE_VERSION, releaseFileNames } from '../contract/agent/release.js';
 import { packagedNode } from '../core/platform/common/node-runtime.js';
 import { AgentService } from '../core/services/node/agent.service.js';
 import { ReleaseFolders } from '../core/storage/files/agent-releases.js';
@@ -104,6 +104,7 @@ function composeReleases({ config, paths, agentRelease }: Parts, { authority }: 
   const releases = new ReleaseFolders({
     own: { version, directory: agentRelease },
     more: config.get('agents.releases'),
+    isVersion: (name) => RELEASE_VERSION.test(name),
     names: releaseFileNames.filter((name) => name !== 'node'),
     runtime: packagedNode,
     cache: path.join(paths.stateDir, 'agent-files'),

@@ -28,14 +28,21 @@ export async function releaseHome() {
   return {
     home,
     file: (name: string) => scratch.file(name),
-    install: async (version: string, tiny: TinyRelease = {}) => {
-      const folder = await home.stage();
-      await writeRelease(folder, tiny, 'node');
-      await home.use(await home.place(folder, `made for a test: ${version}\n`, version));
-      await home.placeLauncher();
-    },
+    install: (version: string, tiny: TinyRelease = {}) => installRelease(home, version, tiny),
     [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose](),
   };
+}
+
+/** Makes a release the current one of a home. */
+export async function installRelease(
+  home: ReleaseHome,
+  version: string,
+  tiny: TinyRelease = {},
+): Promise<void> {
+  const folder = await home.stage();
+  await writeRelease(folder, tiny, 'node');
+  await home.use(await home.place(folder, `made for a test: ${version}\n`, version));
+  await home.placeLauncher();
 }
 
 async function writeRelease(

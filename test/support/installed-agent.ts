@@ -29,6 +29,7 @@ export async function installedAgent(directory: string, stateDir: string) {
         },
         install: () => Promise.resolve({ unitFile: '' }),
         start: () => Promise.resolve(true),
+        isRunning: () => Promise.resolve(false),
         uninstall: () => Promise.resolve({ unitFile: '' }),
         disable: () => Promise.resolve(),
       },

@@ -64,13 +64,13 @@ export async function remoteWorld(
       },
     }),
   );
-  const start = async (name: string): Promise<Replica> => {
+  const start = async (name: string, listen = '127.0.0.1:0'): Promise<Replica> => {
     const paths = resolveStatePaths(path.join(home, name));
     const daemon = await compose({
       config: await loadConfig({
         file: paths.configFile,
         env: {},
-        flags: { 'api.listen': '127.0.0.1:0', ...options.config },
+        flags: { 'api.listen': listen, ...options.config },
       }),
       database,
       schemaVersion: 5,

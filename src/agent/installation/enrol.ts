@@ -21,6 +21,8 @@ export interface Enrolling extends Installing {
   readonly fetched: string;
   /** The folder with what was on the stick. */
   readonly seed: string;
+  /** As `process.platform` and `process.arch`. */
+  readonly platform: string;
   readonly join: (token: JoinToken) => Promise<Membership>;
   readonly log: Log;
 }
@@ -31,17 +33,27 @@ export interface Enrolling extends Installing {
  * @throws {AppError} JOIN_TOKEN_INVALID, AGENT_JOINED (as another node), AGENT_RELEASE_INVALID, and as `join` and `installAgent`.
  */
 export async function enrol(enrolling: Enrolling): Promise<void> {
-  const { files, seed, fetched, log } = enrolling;
+  const { files, seed, fetched, platform, log } = enrolling;
   const given = await readSeed(path.join(seed, 'join.env'));
   const known = await files.membership();
   const membership = known ?? (await enrolling.join(given.token()));
   requireSame(membership, given.nodeId);
-  const release = await verified(fetched, membership.caCertificate);
+  const release = await verified(fetched, membership.caCertificate, platform);
   await installAgent(enrolling, release);
+  log.info('this machine is a node', { node: membership.node.id });
+  await tidyUp(enrolling);
+}
+
+/** What is left of an enrolment once the agent is installed. @throws what reading join.env fails with. */
+export async function tidyUp({
+  seed,
+  fetched,
+  log,
+}: Pick<Enrolling, 'seed' | 'fetched' | 'log'>): Promise<void> {
+  const { secret } = await readSeed(path.join(seed, 'join.env'));
   // The one that is read here last, so that a power loss in between is made good.
-  const places = [...COPIES, seed];
-  const wiped = given.secret === undefined ? 0 : await wipeSecret(given.secret, places);
-  log.info('this machine is a node', { node: membership.node.id, wiped });
+  const wiped = secret === undefined ? 0 : await wipeSecret(secret, [...COPIES, seed]);
+  log.info('the token of the stick is wiped', { places: wiped });
   await rm(fetched, { recursive: true, force: true });
 }
 
@@ -69,9 +81,12 @@ function requireSame({ node }: Membership, nodeId: string): void {
 }
 
 /** Every file as the grid's authority has signed it. */
-async function verified(folder: string, caCertificate: string): Promise<Release> {
+async function verified(folder: string, caCertificate: string, platform: string): Promise<Release> {
   const manifest = await readFile(path.join(folder, 'manifest'), 'utf8');
   const release = verifiedRelease(manifest, caCertificate);
+  if (release.platform !== platform) {
+    throw new AppError('AGENT_RELEASE_INVALID', `It is for ${release.platform}.`);
+  }
   for (const { name, sha256 } of release.files) {
     if ((await digestOf(path.join(folder, name))) !== sha256) {
       throw new AppError('AGENT_RELEASE_INVALID', `${name} is not the file that was announced.`);

@@ -73,8 +73,10 @@ export async function installAgent(installing: Installing, release: Release): Pr
     await copySynced(paths[name], to);
     await chmod(to, releaseFiles[name].isProgram ? 0o755 : 0o644);
   }
-  await home.use(await home.place(folder, manifest, version));
+  const id = await home.place(folder, manifest, version);
+  // Before it is current: it is no release on trial.
   await home.endTrial();
+  await home.use(id);
   await home.placeLauncher();
   const text = await describeService(installing, path.join(home.current, TEMPLATE));
   const { unitFile } = await service.install(text);

@@ -8,9 +8,9 @@ import { tellParent } from '../../core/platform/common/parent.js';
 import { ensurePrivateDirectory } from '../../core/storage/files/private-directory.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { version } from '../../core/utils/version.js';
-import { holdAgent } from '../agent-lock.js';
+import { holdAgent, isHeld } from '../agent-lock.js';
 import { daemonAddress } from '../joining/daemon-address.js';
-import { enrol } from './enrol.js';
+import { enrol, tidyUp } from './enrol.js';
 import { ensureIdentity } from '../identity.js';
 import {
   DEFAULT_HOME,
@@ -53,6 +53,11 @@ export async function install(stateDir: string, files: AgentFiles, given: Given)
   if (!(await files.membership())) {
     throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
   }
+  if (isHeld(files) && !(await installing.service.isRunning())) {
+    throw new AppError('AGENT_RUNNING', `An agent works in ${files.directory} already.`, {
+      directory: files.directory,
+    });
+  }
   const release = await ownRelease(program, version);
   const installed = await installAgent(installing, release);
   const started = !given['no-start'] && (await installing.service.start());
@@ -70,13 +75,23 @@ export async function enrolHere(stateDir: string, files: AgentFiles, given: Give
   // A machine that started from a stick is the grid's to look after.
   const whole = { ...given, 'allow-restart': true, 'allow-update': true };
   await ensurePrivateDirectory(files.directory);
+  const { from: fetched, seed } = given;
+  if (fetched === undefined || seed === undefined) {
+    throw new AppError('USAGE_INVALID', 'Say what was fetched, with --from, and --seed.');
+  }
   const installing = installingFrom(stateDir, files, whole);
+  if (isHeld(files) && (await files.membership())) {
+    // The power was cut after it was installed: the agent runs already, and the rest is left to do.
+    await tidyUp({ fetched, seed, log: stderrLog });
+    return installing.service.disable(ENROL_UNIT);
+  }
   const lock = await holdAgent(files);
   try {
     await enrol({
       ...installing,
-      fetched: given.from ?? '',
-      seed: given.seed ?? '',
+      fetched,
+      seed,
+      platform: `${process.platform}-${process.arch}`,
       log: stderrLog,
       join: async (token) => {
         const url = daemonAddress(token.url ?? '');

@@ -12,7 +12,7 @@ const CHUNK_BYTES = 4 << 20;
 
 /**
  * Overwrites a secret wherever it is in these files, folders and devices, in its place: what surrounds it, and the length of what it is
- * in, stay as they are, and no older copy is left on the disk. Answers in how many places it was. What cannot be opened is left.
+ * in, stay as they are, and no older copy is left on the disk. Answers in how many places it was. What cannot be opened or read is left: the secret is spent.
  */
 export async function wipeSecret(secret: string, places: readonly string[]): Promise<number> {
   const budget = { entries: MAX_ENTRIES };
@@ -48,6 +48,9 @@ async function wipeIn(secret: string, file: string, maxBytes: number): Promise<n
   if (!handle) return 0;
   try {
     return await overwrite(handle, Buffer.from(secret), maxBytes);
+  } catch {
+    // Such as a stick that was pulled.
+    return 0;
   } finally {
     await handle.close();
   }

@@ -26,6 +26,8 @@ const FILE_TIMEOUT_MS = 3_600_000;
 export interface Source {
   readonly url: URL;
   readonly caCertificate: string;
+  /** Ends it at any time. */
+  readonly signal: AbortSignal;
 }
 
 /** A manifest as it was sent, and what it says. */
@@ -36,7 +38,7 @@ export interface Manifest {
 
 /** What the daemon says of a release. @throws {AppError} as `askGrid`, AGENT_RELEASE_INVALID. */
 export async function fetchManifest(
-  { url, caCertificate }: Source,
+  { url, caCertificate, signal }: Source,
   version: string,
   platform: string,
 ): Promise<Manifest> {
@@ -44,7 +46,7 @@ export async function fetchManifest(
     url,
     caCertificate,
     path: `${RELEASES_PATH}/${version}/${platform}`,
-    signal: AbortSignal.timeout(MANIFEST_TIMEOUT_MS),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(MANIFEST_TIMEOUT_MS)]),
   });
   const text = await readAnswer(response, MAX_MANIFEST_BYTES, url);
   const release = verifiedRelease(text, caCertificate);
@@ -81,11 +83,11 @@ export async function fetchFiles(
 }
 
 async function fetchFile(
-  { url, caCertificate }: Source,
+  { url, caCertificate, signal: stop }: Source,
   { name, sha256, sizeBytes }: ReleaseFile,
   to: string,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(FILE_TIMEOUT_MS);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(FILE_TIMEOUT_MS)]);
   const response = await askGrid({
     url,
     caCertificate,

@@ -1,6 +1,7 @@
 import type { Membership } from '../agent-files.js';
 import type { Log } from '../log.js';
 
+import { AppError } from '../../core/types/errors/app-error.js';
 import { version } from '../../core/utils/version.js';
 import { ReleaseHome } from './home.js';
 import { Updates } from './updates.js';
@@ -15,12 +16,14 @@ interface RunningParts {
   readonly log: Log;
   /** Ends this process in order, to be started anew. */
   readonly again: () => void;
+  /** Aborts when this process is to end. */
+  readonly signal: AbortSignal;
   readonly trialMs?: number;
 }
 
 /** What an agent that was installed has to do with its releases: to prove itself when it is new, and to be replaced when it is told. */
 export async function runningRelease(parts: RunningParts) {
-  const { home: directory, membership, log, again, trialMs = TRIAL_MS } = parts;
+  const { home: directory, membership, log, again, signal, trialMs = TRIAL_MS } = parts;
   if (directory === undefined) return {};
   const home = new ReleaseHome(directory);
   const updates = new Updates({
@@ -29,23 +32,34 @@ export async function runningRelease(parts: RunningParts) {
     version,
     platform: `${process.platform}-${process.arch}`,
     log,
+    signal,
     onReplaced: again,
   });
   await updates.begin();
   const trial = await home.trial();
-  // Another release is on trial, and was never made current: the power was cut in between.
-  if (trial && trial.version !== version) await home.endTrial();
-  if (trial?.version !== version) return { updates };
+  if (!trial) return { updates };
+  if (trial.id !== (await home.currentId())) {
+    // It was never made current: the power was cut in between.
+    await home.endTrial();
+    return { updates };
+  }
+  if (trial.version !== version) {
+    // The launcher counts this, and goes back: told again, it would come to the same.
+    throw new AppError(
+      'AGENT_RELEASE_INVALID',
+      `What was to be ${trial.version} is ${version}, so it gives way to the one before.`,
+    );
+  }
   log.info('this version is on trial', { version, before: trial.from });
   const timer = setTimeout(() => {
     log.error('the daemon has not welcomed this version in time', { version });
     again();
   }, trialMs);
-  const onWelcome = () => {
+  const onAlive = () => {
     clearTimeout(timer);
     void home.endTrial().catch((error: unknown) => {
       log.warn('the trial could not be ended', { reason: String(error) });
     });
   };
-  return { updates, onWelcome };
+  return { updates, onAlive };
 }

@@ -47,7 +47,7 @@ export default class NodeUpdate extends BaseCommand {
       helpValue: '<offer>',
     }),
     'agent-version': Flags.string({
-      summary: 'Replace its agent with this version, or with the latest that the daemon has.',
+      summary: 'Replace its agent with this version; `latest` is the daemon’s own.',
       helpValue: '<version>|latest',
     }),
     ...waitFlag,
@@ -76,7 +76,10 @@ export default class NodeUpdate extends BaseCommand {
       },
       callOptions(flags),
     );
-    const node = await settledIfAsked(client, changed, flags);
+    const node = await settledIfAsked(client, changed, flags, [
+      ...(flags.offer === undefined ? [] : ['offer' as const]),
+      ...(flags['agent-version'] === undefined ? [] : ['update' as const]),
+    ]);
     this.log('%s', describeNode(node));
     return { node };
   }

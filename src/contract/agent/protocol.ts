@@ -16,6 +16,8 @@ export const AGENT_PROTOCOLS: readonly number[] = [1];
 export const MAX_AGENT_FRAME_BYTES = 256 << 10;
 
 const exact = { additionalProperties: false };
+/** Of what a daemon says: a newer one may say more than this agent knows, which passes over it. */
+const open = {};
 const Base64Url = (bytes: number) =>
   Type.String({ pattern: `^[A-Za-z0-9_-]{${Math.ceil((bytes * 4) / 3)}}$` });
 /** Without what a terminal obeys. */
@@ -36,10 +38,10 @@ export const HelloFrame = Type.Object(
         nonce: Base64Url(32),
         at: Timestamp,
       },
-      exact,
+      open,
     ),
   },
-  exact,
+  open,
 );
 
 /** The agent's answer: which node it is, signed with that node's key. */
@@ -69,7 +71,7 @@ export const Desired = Type.Object(
     offer: Type.Optional(Offer),
     drained: Type.Boolean(),
     /** The start of the machine that is to end. Whoever has another boot id has obeyed. */
-    restart: Type.Optional(Type.Object({ bootId: Word, force: Type.Boolean() }, exact)),
+    restart: Type.Optional(Type.Object({ bootId: Word, force: Type.Boolean() }, open)),
     /** What the agent is to be replaced with. Another order is tried anew, also for the same version. */
     update: Type.Optional(
       Type.Object(
@@ -77,13 +79,13 @@ export const Desired = Type.Object(
           version: Type.String({ maxLength: 64, pattern: RELEASE_VERSION.source }),
           order: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
         },
-        exact,
+        open,
       ),
     ),
     /** It is to take its keys away and leave. */
     dismissed: Type.Optional(Type.Literal(true)),
   },
-  exact,
+  open,
 );
 export type Desired = Static<typeof Desired>;
 
@@ -96,13 +98,13 @@ export const WelcomeFrame = Type.Object(
         heartbeatSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
         desired: Desired,
       },
-      exact,
+      open,
     ),
   },
-  exact,
+  open,
 );
 
-export const DesiredFrame = Type.Object({ desired: Desired }, exact);
+export const DesiredFrame = Type.Object({ desired: Desired }, open);
 
 /** That it lives, and how far it has come. */
 export const HeartbeatFrame = Type.Object(
@@ -150,14 +152,14 @@ export const LogsWanted = Type.Object(
     lines: Type.Integer({ minimum: 0, maximum: 1_000 }),
     follow: Type.Boolean(),
   },
-  exact,
+  open,
 );
 export type LogsWanted = Static<typeof LogsWanted>;
 
-export const LogsFrame = Type.Object({ logs: LogsWanted }, exact);
+export const LogsFrame = Type.Object({ logs: LogsWanted }, open);
 
 /** That nobody reads it any more. */
-export const LogsEndFrame = Type.Object({ logsEnd: Type.Object({ id: Uuid }, exact) }, exact);
+export const LogsEndFrame = Type.Object({ logsEnd: Type.Object({ id: Uuid }, open) }, open);
 
 export const LogLinesFrame = Type.Object(
   {
@@ -183,12 +185,12 @@ export type LogLines = Static<typeof LogLinesFrame>['logLines'];
 export const LeaveFrame = Type.Object({ leave: Type.Object({}, exact) }, exact);
 
 /** Says that the node is forgotten here; the connection ends. */
-export const LeftFrame = Type.Object({ left: Type.Object({}, exact) }, exact);
+export const LeftFrame = Type.Object({ left: Type.Object({}, open) }, open);
 
 /** Says that a heartbeat arrived, and what time it is here. */
 export const BeatenFrame = Type.Object(
-  { beaten: Type.Object({ seq: Type.Integer(), at: Timestamp }, exact) },
-  exact,
+  { beaten: Type.Object({ seq: Type.Integer(), at: Timestamp }, open) },
+  open,
 );
 
 /** Last word of the daemon before it closes. `final`: coming again is of no use. */
@@ -203,10 +205,10 @@ export const RefusedFrame = Type.Object(
         /** When to come again, at the earliest. */
         retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
       },
-      exact,
+      open,
     ),
   },
-  exact,
+  open,
 );
 
 export const AgentFrame = Type.Union([

@@ -123,6 +123,17 @@ describe.skipIf(missing('root', 'mounts', 'mtools'))('a machine that starts from
     expect(await readdir(made.system.inside('/etc/systemd/system'))).toEqual([]);
   });
 
+  it('does not try again where the daemon has no agent for it', async () => {
+    await using made = await enrolWorld();
+    const env = `${made.env.replace(made.url, `${made.url}/elsewhere`)}`;
+    await writeFile(made.system.inside(`${SEED}/join.env`), env);
+
+    const { status, output } = await made.enrol();
+
+    expect(status, output).toBe(8);
+    expect(output).toContain('the daemon has no /v1/agent/releases/latest/linux-x64 (status 404)');
+  });
+
   it('does not take a file that is not the one that was announced', async () => {
     await using made = await enrolWorld();
     const first = await made.enrol();
@@ -158,7 +169,7 @@ describe.skipIf(missing('root', 'mounts', 'mtools'))('agent install', () => {
     );
     const again = await cli('agent', 'install');
     const removed = await cli('agent', 'uninstall', '--yes');
-    const twice = await cli('agent', 'uninstall', '--yes');
+    const twice = await cli('agent', 'uninstall', '--yes', '--json');
 
     expect(tooEarly.status, tooEarly.output).toBe(5);
     expect(joined.status, joined.output).toBe(0);
@@ -176,5 +187,6 @@ describe.skipIf(missing('root', 'mounts', 'mtools'))('agent install', () => {
     expect(removed.status, removed.output).toBe(0);
     expect(await readdir(system.inside('/usr/local/lib'))).not.toContain('syntropy-agent');
     expect(twice.status).toBe(4);
+    expect(twice.output).toContain('AGENT_NOT_INSTALLED');
   });
 });

@@ -55,7 +55,7 @@ describe('node update --agent-version', () => {
     expect(broken.status).toBe(1);
     expect(documentOf(broken)).toMatchObject({
       error: {
-        code: 'OPERATION_FAILED',
+        code: 'NODE_ORDER_FAILED',
         message:
           'Node node-02 could not do it: 0.3.0-broken did not come back, so 0.2.0-test runs again.',
         details: { problem: 'UPDATE_FAILED' },

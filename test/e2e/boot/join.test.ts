@@ -35,10 +35,11 @@ async function filesWith(text: string, disk: string): Promise<string> {
   }
   await rm(root);
   const grep = ['--recursive', '--files-with-matches', '--fixed-strings', '-e', text];
-  return run('grep', [...grep, scratch.path]).then(
-    ({ stdout }) => stdout,
-    () => '',
+  // It ends with an error when there was anything that it could not read, such as a socket.
+  const { stdout } = await run('grep', [...grep, scratch.path]).catch(
+    (error: { stdout: string }) => error,
   );
+  return stdout;
 }
 
 // Goal: the whole way of a machine: a stick is written, an ordinary Debian starts from it, joins by itself, obeys, outlives a power cut,

@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { releaseHome } from '../../support/agent-releases.js';
+import { ReleaseHome } from '../../../src/agent/release/home.js';
+import { installRelease, releaseHome } from '../../support/agent-releases.js';
+import { smallFilesystem } from '../../support/loop-device.js';
+import { missing } from '../../support/requirements.js';
 
 const TRIAL = { version: 'new', order: 7, from: 'old' };
+const trialOf = (id = '') => ({ ...TRIAL, id });
 /** A program in the place of Node that notes that it was started, and ends with a status. */
 const ending = (name: string, status: number) =>
   `#!/bin/sh\necho "${name} $*" >> "$(dirname "$0")/../../started"\nexit ${status}\n`;
@@ -25,7 +30,7 @@ async function onTrial(node: string) {
   const installed = await releaseHome();
   await installed.install('old', { node: ending('old', 0) });
   await installed.install('new', { node });
-  await installed.home.beginTrial(TRIAL);
+  await installed.home.beginTrial(trialOf(await installed.home.currentId()));
   const { directory } = installed.home;
   return {
     directory,
@@ -75,8 +80,53 @@ describe('the launcher', () => {
     expect(statuses).toEqual([75, 75, 75]);
     expect(after.status).toBe(0);
     expect(await readFile(made.file('started'), 'utf8')).toMatch(/old .*\n$/);
-    expect(await made.failed()).toEqual(TRIAL);
+    expect(await made.failed()).toMatchObject(TRIAL);
     expect(await isThere(made.file('trial.json'))).toBe(false);
+  });
+
+  it.skipIf(missing('root'))('starts the agent also where the disk takes nothing', async () => {
+    await using disk = await smallFilesystem(1 << 20);
+    const home = new ReleaseHome(disk.path);
+    await installRelease(home, 'old', { node: ending('old', 0) });
+    await installRelease(home, 'new', { node: ending('new', 0) });
+    await home.beginTrial(trialOf(await home.currentId()));
+    // Full to the last byte.
+    await writeFile(path.join(disk.path, 'filler'), Buffer.alloc(2 << 20)).catch(() => undefined);
+    await rm(path.join(disk.path, 'started'), { force: true });
+
+    const { status, said } = await launch(disk.path, 'run');
+
+    expect(status, said).toBe(75);
+    expect(said).toContain('this start could not be counted');
+    expect(said).not.toContain('did not prove itself');
+  });
+
+  it('ends as the agent does when the service is stopped', async () => {
+    await using installed = await releaseHome();
+    const node = '#!/bin/sh\ntrap "exit 0" TERM\necho up >&2\nwhile :; do sleep 0.05; done\n';
+    await installed.install('old', { node });
+    const child = spawn(path.join(installed.home.directory, 'launch.sh'), ['run'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    await once(child.stderr, 'data');
+
+    process.kill(-(child.pid ?? 0), 'SIGTERM');
+
+    expect(await ended).toBe(0);
+  });
+
+  it('does not go back from a release that was never made current', async () => {
+    await using installed = await releaseHome();
+    await installed.install('oldest', { node: ending('oldest', 0) });
+    await installed.install('old', { node: ending('old', 0) });
+    await installed.home.beginTrial(trialOf('new-0123456789ab'));
+    await writeFile(installed.file('trial.starts'), '...');
+
+    await launch(installed.home.directory, 'run');
+
+    expect(await installed.home.currentId()).toMatch(/^old-/);
   });
 
   it('keeps a release that has proved itself, however often it is started', async () => {
@@ -102,6 +152,6 @@ describe('the launcher', () => {
     const { status } = await launch(made.directory, 'run');
 
     expect(status).toBe(0);
-    expect(await made.failed()).toEqual(TRIAL);
+    expect(await made.failed()).toMatchObject(TRIAL);
   });
 });

@@ -84,7 +84,7 @@ describe('a node that is told something', () => {
 
     await expect(refused).rejects.toMatchObject({
       code: 'OFFER_EXCEEDS_HARDWARE',
-      message: expect.stringContaining('4001 thousandths of a core'),
+      message: expect.stringContaining('4.001 cores is more than the 4 cores'),
     });
     expect(await get(world.admin)).toMatchObject({ version: before.version });
   });

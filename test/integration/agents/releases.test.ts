@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { fetchFiles, fetchManifest, verifiedRelease } from '../../../src/agent/release/fetch.js';
 import { RELEASE_FILES_PATH, RELEASES_PATH } from '../../../src/contract/agent/release.js';
+import { askGrid } from '../../../src/agent/grid-request.js';
 import { releaseFolder } from '../../support/agent-releases.js';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { testAuthority } from '../../support/certificates.js';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const PLATFORM = 'linux-x64';
 
@@ -20,7 +23,9 @@ async function releaseWorld() {
   const world = stack.use(await remoteWorld({ config: { 'agents.releases': releases.path } }));
   const agent = stack.use(await testAgent());
   const { membership } = await agent.join(await joinToken(world), 'node-01');
-  const source = { url: new URL(membership.url), caCertificate: membership.caCertificate };
+  const { url, caCertificate } = membership;
+  const { signal } = new AbortController();
+  const source = { url: new URL(url), caCertificate, signal };
   return {
     world,
     releases,
@@ -120,6 +125,48 @@ describe('a release of the agent', () => {
 
     expect(after.text).not.toBe(before.text);
     expect(await readFile(path.join(folder, 'agent.mjs'), 'utf8')).toBe('the agent, mended');
+  });
+
+  it('is not the one that was asked for when it is of another version', async () => {
+    await using made = await releaseWorld();
+
+    // `latest` is a question; as an answer it would be any version.
+    const any = fetchManifest(made.source, 'latest', PLATFORM);
+
+    await expect(any).rejects.toMatchObject({ code: 'AGENT_RELEASE_INVALID' });
+  });
+
+  it('goes to so many machines behind one address at a time, and to others after them', async () => {
+    await using made = await releaseWorld();
+    // More than sockets hold, so that those who read nothing of it keep it open.
+    await made.releases.add('9.9.7', { node: randomBytes(48 << 20).toString('base64') });
+    const { release } = await fetchManifest(made.source, '9.9.7', PLATFORM);
+    const sha256 = release.files.find(({ name }) => name === 'node')?.sha256 ?? '';
+    const asked = {
+      ...made.source,
+      path: `${RELEASE_FILES_PATH}/${sha256}`,
+      signal: AbortSignal.timeout(60_000),
+    };
+    const held = await Promise.all(Array.from({ length: 8 }, () => askGrid(asked)));
+
+    await expect(askGrid(asked)).rejects.toMatchObject({ code: 'DAEMON_BUSY' });
+    for (const answer of held) answer.destroy();
+    await waitFor('a place to be free', () =>
+      askGrid(asked).then(
+        (answer) => Boolean(answer.destroy()),
+        () => false,
+      ),
+    );
+  });
+
+  it('is not read for a HEAD, which sends nothing of it', async () => {
+    await using made = await releaseWorld();
+    const { release } = await fetchManifest(made.source, '9.9.9', PLATFORM);
+    const [file] = release.files;
+
+    const answer = await made.world.ask('HEAD', `${RELEASE_FILES_PATH}/${file?.sha256}`);
+
+    expect(answer.status).toBe(404);
   });
 
   it('is served to anybody, and nothing else is', async () => {

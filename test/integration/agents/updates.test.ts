@@ -29,6 +29,7 @@ async function updateWorld({ mayUpdate = true, platform = 'linux-x64' } = {}) {
       mayUpdate,
       updates: {
         apply: (update) => made.updates?.apply(update) ?? Promise.resolve(),
+        cancel: () => made.updates?.cancel(),
         failure: (update) => made.updates?.failure(update),
       },
     }),
@@ -41,6 +42,8 @@ async function updateWorld({ mayUpdate = true, platform = 'linux-x64' } = {}) {
       version: '1.0.0',
       platform,
       log: silent,
+      signal: new AbortController().signal,
+      random: () => 0,
       onReplaced: () => {
         made.replaced += 1;
       },
@@ -81,7 +84,12 @@ describe('replacing an agent', () => {
     expect(await made.current()).toMatch(/^9\.9\.9-[0-9a-f]{12}$/);
     expect(await readlink(made.file('previous'))).toMatch(/^releases\/1\.0\.0-/);
     const order = ordered.agent?.generation;
-    expect(await made.home.trial()).toEqual({ version: '9.9.9', order, from: '1.0.0' });
+    expect(await made.home.trial()).toEqual({
+      version: '9.9.9',
+      order,
+      from: '1.0.0',
+      id: await made.current(),
+    });
   });
 
   it('is done when the new version says so itself', async () => {
@@ -138,7 +146,7 @@ describe('replacing an agent', () => {
     await using made = await updateWorld();
     const order = ((await made.node()).agent?.generation ?? 0) + 1;
     // As launch.sh leaves it.
-    const failed = { version: '9.9.9', order, from: '1.0.0' };
+    const failed = { version: '9.9.9', order, from: '1.0.0', id: '9.9.9-abc' };
     await writeFile(made.file('failed.json'), JSON.stringify(failed));
     await made.begin();
 
@@ -155,7 +163,36 @@ describe('replacing an agent', () => {
     expect(before).toBe(0);
   });
 
-  it('takes the newest order after the one that is under way, and each order once', async () => {
+  it('is tried again by itself when what stood in the way may pass', async () => {
+    await using made = await updateWorld({ mayUpdate: false });
+    const { updates } = made.made;
+    const { stop } = made.world;
+    const url = new URL(made.world.url);
+    // Which would be told that nothing else is wanted.
+    await made.agent.stop();
+
+    await stop();
+    const applied = updates?.apply({ version: '9.9.9', order: 2 });
+    const again = await made.world.start('replica-1', `127.0.0.1:${url.port}`);
+    await applied;
+    await again.stop();
+
+    expect(await made.current()).toMatch(/^9\.9\.9-/);
+  });
+
+  it('is not done when it is taken back while it is fetched', async () => {
+    await using made = await updateWorld({ mayUpdate: false });
+    const { updates } = made.made;
+
+    const applied = updates?.apply({ version: '9.9.9', order: 2 });
+    updates?.cancel();
+    await applied;
+
+    expect(await made.current()).toMatch(/^1\.0\.0-/);
+    expect(updates?.failure({ version: '9.9.9', order: 2 })).toBeUndefined();
+  });
+
+  it('takes the newest order in the place of the one that is under way, and each order once', async () => {
     await using made = await updateWorld({ mayUpdate: false });
     const updates = made.made.updates;
     if (!updates) throw new TypeError('It was installed.');
@@ -168,7 +205,8 @@ describe('replacing an agent', () => {
       [unknown, known, known].map((update) => updates.apply(update)),
     );
 
-    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    // Nobody waits for the first any more.
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(await made.current()).toMatch(/^9\.9\.9-/);
     expect(made.made.replaced).toBe(1);
   });
@@ -198,7 +236,8 @@ const nobody = {
 async function onTrial(trialMs: number) {
   const installed = await releaseHome();
   await installed.install('0.0.0-dev');
-  await installed.home.beginTrial({ version: '0.0.0-dev', order: 3, from: '0.9.0' });
+  const id = (await installed.home.currentId()) ?? '';
+  await installed.home.beginTrial({ version: '0.0.0-dev', order: 3, from: '0.9.0', id });
   let again = 0;
   const release = await runningRelease({
     home: installed.home.directory,
@@ -208,13 +247,14 @@ async function onTrial(trialMs: number) {
       again += 1;
     },
     trialMs,
+    signal: new AbortController().signal,
   });
   return { installed, release, again: () => again };
 }
 
 // Goal: a version that starts but cannot do its work is not kept.
 describe('a version on trial', () => {
-  it('ends itself when the daemon does not welcome it in time', async () => {
+  it('ends itself when the daemon does not answer it in time', async () => {
     const { installed, again } = await onTrial(20);
     await using _ = installed;
 
@@ -223,26 +263,46 @@ describe('a version on trial', () => {
     expect(await installed.home.trial()).toMatchObject({ version: '0.0.0-dev' });
   });
 
-  it('has proved itself when the daemon welcomes it', async () => {
+  it('has proved itself when the daemon answers it', async () => {
     const { installed, release, again } = await onTrial(60_000);
     await using _ = installed;
 
-    release.onWelcome?.();
+    release.onAlive?.();
     await waitFor('the trial to end', async () => (await installed.home.trial()) === undefined);
 
     expect(again()).toBe(0);
   });
 
+  it('ends itself when it is another version than was ordered: told again, it would come to the same', async () => {
+    await using installed = await releaseHome();
+    await installed.install('0.0.0-dev');
+    const id = (await installed.home.currentId()) ?? '';
+    await installed.home.beginTrial({ version: 'v0.0.0', order: 3, from: '0.9.0', id });
+
+    const running = runningRelease({
+      home: installed.home.directory,
+      membership: nobody,
+      log: silent,
+      again: () => undefined,
+      signal: new AbortController().signal,
+    });
+
+    await expect(running).rejects.toMatchObject({ code: 'AGENT_RELEASE_INVALID' });
+    expect(await installed.home.trial()).toMatchObject({ version: 'v0.0.0' });
+  });
+
   it('is forgotten where another version runs: the power was cut before it was made current', async () => {
     await using installed = await releaseHome();
     await installed.install('0.0.0-dev');
-    await installed.home.beginTrial({ version: '9.9.9', order: 3, from: '0.0.0-dev' });
+    const id = '9.9.9-abc';
+    await installed.home.beginTrial({ version: '9.9.9', order: 3, from: '0.0.0-dev', id });
 
     await runningRelease({
       home: installed.home.directory,
       membership: nobody,
       log: silent,
       again: () => undefined,
+      signal: new AbortController().signal,
     });
 
     expect(await installed.home.trial()).toBeUndefined();

@@ -1,3 +1,4 @@
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -87,9 +88,39 @@ describe('the commands that tell a node something', () => {
 
     expect(refused.status).toBe(1);
     expect(failureOf(refused.stdout)).toMatchObject({
-      code: 'OPERATION_FAILED',
+      code: 'NODE_ORDER_FAILED',
       message: expect.stringContaining('--allow-restart'),
       details: { problem: 'RESTART_NOT_ALLOWED' },
+    });
+  }, 60_000);
+
+  it('take a restart that was refused for what it is, and nothing else for it', async () => {
+    await using grown = await grid();
+    await grown.cli('node', 'restart', 'node-02', '--wait');
+
+    const offered = await grown.cli('node', 'update', 'node-02', '--offer', 'cpu=1', '--wait');
+    const drained = await grown.cli('node', 'drain', 'node-02', '--wait');
+    const health = await grown.cli('node', 'health', 'node-02', '--json');
+
+    expect(offered.status, offered.stderr).toBe(0);
+    expect(drained.status, drained.stderr).toBe(0);
+    expect(health.status, health.stdout).toBe(0);
+  }, 60_000);
+
+  it('say that it cannot take in what it is told, instead of waiting for it', async () => {
+    await using grown = await grid();
+    // As a disk does that takes nothing: the file cannot be replaced.
+    const target = path.join(grown.agent.files.directory, 'target.json');
+    await waitFor('the first target to be kept', () => grown.agent.files.target());
+    await rm(target);
+    await mkdir(path.join(target, 'full'), { recursive: true });
+
+    const refused = await grown.cli('node', 'drain', 'node-02', '--wait', '--json');
+
+    expect(refused.status).toBe(1);
+    expect(failureOf(refused.stdout)).toMatchObject({
+      code: 'NODE_ORDER_FAILED',
+      details: { problem: 'TARGET_NOT_KEPT' },
     });
   }, 60_000);
 

@@ -10,11 +10,12 @@ import { restartLinux } from '../linux/restart.js';
 export function hostControl(directory: string): MachineControl {
   return {
     async capacity() {
-      const { blocks, bsize } = await statfs(directory);
+      const { blocks, bfree, bavail, bsize } = await statfs(directory);
       return {
         cpuMillis: os.availableParallelism() * 1_000,
         memoryBytes: os.totalmem(),
-        diskBytes: blocks * bsize,
+        // As samples tell of it: what is kept for root is nobody's to lend.
+        diskBytes: (blocks - bfree + bavail) * bsize,
       };
     },
     async restart(force) {

@@ -40,12 +40,13 @@ export function systemdAgentService(units = '/etc/systemd/system'): AgentService
       if (runs) await systemctl('restart', '--no-block', UNIT);
       return runs;
     },
+    async isRunning() {
+      return (await systemdRuns()) && systemctl('is-active', '--quiet', UNIT).then(...asAnswer);
+    },
     async uninstall() {
       requireRoot();
       await access(unitFile).catch(() => {
-        throw new AppError('FILE_NOT_FOUND', 'No agent is installed as a service.', {
-          file: unitFile,
-        });
+        throw new AppError('AGENT_NOT_INSTALLED', 'No agent is installed as a service.');
       });
       const runs = await systemdRuns();
       if (runs) await systemctl('disable', '--now', UNIT);
@@ -54,10 +55,14 @@ export function systemdAgentService(units = '/etc/systemd/system'): AgentService
       return { unitFile };
     },
     async disable(unit) {
-      if (await systemdRuns()) await systemctl('disable', '--quiet', '--', unit);
+      // An image without cloud-init has no such unit.
+      if (await systemdRuns()) await systemctl('disable', '--quiet', '--', unit).catch(() => {});
     },
   };
 }
+
+/** Whether a command succeeded. */
+const asAnswer = [() => true, () => false] as const;
 
 function requireRoot(): void {
   if (process.getuid?.() === 0) return;

@@ -17,7 +17,9 @@ export interface AgentServiceHost {
   install(text: string): Promise<{ readonly unitFile: string }>;
   /** Starts it now, anew if it runs. Answers whether this system runs services at all. @throws {AppError} AGENT_FAILED. */
   start(): Promise<boolean>;
-  /** Stops it and takes it away. @throws {AppError} PERMISSION_DENIED, FILE_NOT_FOUND, AGENT_FAILED. */
+  /** Whether it runs, by this system. */
+  isRunning(): Promise<boolean>;
+  /** Stops it and takes it away. @throws {AppError} PERMISSION_DENIED, AGENT_NOT_INSTALLED, AGENT_FAILED. */
   uninstall(): Promise<{ readonly unitFile: string }>;
   /** Lets a service that has done its work start no more. Nothing when there is none. */
   disable(unit: string): Promise<void>;

@@ -159,12 +159,23 @@ function ofClock({ agent }: Node): readonly Finding[] {
   return [critical('clock-off', message, 'Let the machine keep its time by NTP.')];
 }
 
+/** By what an agent says that it could not do. */
+const ORDER_HINTS: Readonly<Record<string, string>> = {
+  RESTART_NOT_ALLOWED:
+    'Its owner allows that with `agent run --allow-restart`, or `agent install --allow-restart`.',
+  UPDATE_NOT_ALLOWED: 'Its owner allows that with `agent install --allow-update`.',
+  UPDATE_NOT_POSSIBLE: 'Install it there with `agent install`, or replace it by hand.',
+  UPDATE_FAILED: 'See `node logs`; ordering the version again tries it again.',
+  OFFER_EXCEEDS_HARDWARE: 'Offer less, with `node update --offer`.',
+  TARGET_NOT_KEPT: 'Free some space on its disk; it tries again by itself.',
+};
+
 function ofOrders({ agent }: Node): readonly Finding[] {
-  return (agent?.problems ?? []).map(({ message }) =>
+  return (agent?.problems ?? []).map(({ code, message }) =>
     warning(
       'order-not-done',
       `It could not do what it was told: ${message}`,
-      'Take away what stands in its way, or change what it is told.',
+      ORDER_HINTS[code] ?? 'Take away what stands in its way, or change what it is told.',
     ),
   );
 }
@@ -175,7 +186,7 @@ function ofAgent({ agent }: Node, version: string): readonly Finding[] {
     warning(
       'agent-outdated',
       `Its agent is of version ${agent.version}, the daemon of ${version}.`,
-      'Bring the agent to the version of the daemon.',
+      'Bring it there with `node update --agent-version latest`.',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,12 +18,16 @@ import { quoted } from '../../utils/quoted.js';
 /** Fast enough for a first request that waits, and within a tenth of the best. */
 const GZIP_LEVEL = 6;
 const MAX_VERSIONS = 100;
+const ABANDONED_MS = 3_600_000;
+/** Whoever asks for what there is not costs a look at the folders once in this time. */
+const OFFERED_MS = 5_000;
 
 export interface ReleaseSources {
   /** The release that was built with this daemon. */
   readonly own: { readonly version: string; readonly directory: string };
-  /** A folder of more, each in a folder with the name of its version. */
+  /** A folder of more, each in a folder with the name of its version; what has another name is no release. */
   readonly more: string | undefined;
+  readonly isVersion: (name: string) => boolean;
   /** Names of the files that are the same on every platform; `node` comes beside them. */
   readonly names: readonly string[];
   /** Node for a platform, or undefined. A release may bring its own, as `node-<platform>`. */
@@ -37,14 +41,15 @@ export class ReleaseFolders implements AgentReleases {
   readonly #sources: ReleaseSources;
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #packing = new Map<string, Promise<string>>();
+  #seen: { readonly at: number; readonly files: Promise<readonly OfferedFile[]> } | undefined;
 
   constructor(sources: ReleaseSources) {
     this.#sources = sources;
   }
 
   async versions(): Promise<readonly string[]> {
-    const { own, more } = this.#sources;
-    const names = more === undefined ? [] : await folders(more);
+    const { own, more, isVersion } = this.#sources;
+    const names = more === undefined ? [] : (await folders(more)).filter(isVersion);
     return [...new Set([own.version, ...names])].slice(0, MAX_VERSIONS);
   }
 
@@ -89,19 +94,27 @@ export class ReleaseFolders implements AgentReleases {
 
   /** Only what a release consists of can be asked for, and only that is kept. */
   async #pack(sha256: string, packed: string): Promise<string> {
-    const offered = await this.#offered();
+    const offered = await this.#lately();
     const file = offered.find((one) => one.sha256 === sha256);
     if (!file) {
       throw new AppError('AGENT_RELEASE_NOT_FOUND', 'No release of the agent has such a file.');
     }
-    await pack(file.path, packed);
+    await pack(file, packed);
     const kept = new Set(offered.map((one) => `${one.sha256}.gz`));
-    for (const name of await readdir(path.dirname(packed))) {
-      if (name.endsWith('.gz') && !kept.has(name)) {
-        await rm(path.join(path.dirname(packed), name), { force: true });
+    for (const name of await readdir(this.#sources.cache)) {
+      const old = path.join(this.#sources.cache, name);
+      if (!kept.has(name) && (name.endsWith('.gz') || (await isAbandoned(old)))) {
+        await rm(old, { force: true });
       }
     }
     return packed;
+  }
+
+  #lately(): Promise<readonly OfferedFile[]> {
+    const at = Date.now();
+    if (this.#seen && at - this.#seen.at < OFFERED_MS) return this.#seen.files;
+    this.#seen = { at, files: this.#offered() };
+    return this.#seen.files;
   }
 
   async #offered(): Promise<readonly OfferedFile[]> {
@@ -141,15 +154,20 @@ async function sha256Of(file: string): Promise<string> {
 }
 
 /** Whole or not at all, for another daemon on the same directory may serve it already. */
-async function pack(file: string, packed: string): Promise<void> {
+async function pack({ path: file, sha256 }: OfferedFile, packed: string): Promise<void> {
   await mkdir(path.dirname(packed), { recursive: true, mode: 0o700 });
-  const temporary = `${packed}.${process.pid}.tmp`;
+  const temporary = `${packed}.${randomUUID()}.tmp`;
+  const hash = createHash('sha256');
   try {
+    const source = createReadStream(file).on('data', (chunk) => hash.update(chunk));
     await pipeline(
-      createReadStream(file),
+      source,
       createGzip({ level: GZIP_LEVEL }),
       createWriteStream(temporary, { mode: 0o600 }),
     );
+    if (hash.digest('hex') !== sha256) {
+      throw new AppError('AGENT_RELEASE_NOT_FOUND', 'This file was replaced just now; ask anew.');
+    }
     const handle = await open(temporary, 'r');
     await handle.sync().finally(() => handle.close());
     await rename(temporary, packed);
@@ -158,6 +176,12 @@ async function pack(file: string, packed: string): Promise<void> {
     if (errorCode(error) !== 'ENOSPC') throw error;
     throw new AppError('DISK_FULL', 'There is no room to pack the agent for nodes.');
   }
+}
+
+/** What a packing that was killed has left. */
+async function isAbandoned(file: string): Promise<boolean> {
+  const stats = await stat(file).catch(() => undefined);
+  return stats !== undefined && Date.now() - stats.mtimeMs > ABANDONED_MS;
 }
 
 async function folders(directory: string): Promise<readonly string[]> {

@@ -193,10 +193,13 @@ export class AgentRepository implements AgentStore {
   }
 
   async report(sessionId: string, { generation, capacity, problems }: NodeReport): Promise<void> {
+    // With a no: it is not told again, and stands in the way of nothing else.
+    const isRestartAnswered = problems.some(({ code }) => code.startsWith('RESTART_'));
     await this.#db.transaction().execute(async (tx) => {
       const { rows } = await sql<{ node_id: string; name: string }>`
         update node_agents a set observed_generation = least(a.generation, greatest(a.observed_generation, ${generation}::bigint)),
-          capacity = ${JSON.stringify(capacity)}::jsonb, problems = ${JSON.stringify(problems)}::jsonb
+          capacity = ${JSON.stringify(capacity)}::jsonb, problems = ${JSON.stringify(problems)}::jsonb,
+          restart_boot_id = case when ${isRestartAnswered} then null else restart_boot_id end
         from nodes n where a.session_id = ${sessionId} and n.id = a.node_id and (a.observed_generation < least(a.generation, ${generation}::bigint)
           or a.capacity is distinct from ${JSON.stringify(capacity)}::jsonb or a.problems <> ${JSON.stringify(problems)}::jsonb)
         returning a.node_id, n.name`.execute(tx);

@@ -128,6 +128,7 @@ export const errorCodes = {
   TOKEN_NOT_FOUND: notFound('List the tokens with `syntropy token list`.'),
   CONTEXT_NOT_FOUND: notFound('List the contexts with `syntropy context list`.'),
   OPERATION_NOT_FOUND: notFound('List the operations with `syntropy operation list`.'),
+  AGENT_NOT_INSTALLED: notFound('Install it with `syntropy agent install`.'),
   AGENT_RELEASE_NOT_FOUND: notFound(
     'Name a version that the daemon has, or `latest`; more come from `agents.releases`.',
   ),
@@ -165,7 +166,7 @@ export const errorCodes = {
   TOKEN_NAME_TAKEN: refused('Choose another name, or revoke the token that has it.'),
   CONTEXT_NAME_TAKEN: refused('Choose another name, or remove that context first.'),
   SERVER_UNTRUSTED: refused(
-    'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again.',
+    'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again, or join with a new token.',
   ),
   CLOCK_WRONG: refused('Set the clock of this machine, and try again.'),
   VERSION_CONFLICT: {
@@ -219,6 +220,7 @@ export const errorCodes = {
   ),
   DISK_FULL: failed('Free some space, or use a larger stick, and repeat the command.'),
   OPERATION_FAILED: failed('See its reason with `syntropy operation show`.'),
+  NODE_ORDER_FAILED: failed('See what to do with `syntropy node health <node>`.'),
   AGENT_RELEASE_INVALID: failed('Nothing was changed. Tell whoever runs the daemon.'),
   AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
