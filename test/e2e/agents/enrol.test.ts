@@ -125,7 +125,7 @@ describe.skipIf(missing('root', 'mounts', 'mtools'))('a machine that starts from
 
   it('does not try again where the daemon has no agent for it', async () => {
     await using made = await enrolWorld();
-    const env = `${made.env.replace(made.url, `${made.url}/elsewhere`)}`;
+    const env = made.env.replace(made.url, `${made.url}/elsewhere`);
     await writeFile(made.system.inside(`${SEED}/join.env`), env);
 
     const { status, output } = await made.enrol();

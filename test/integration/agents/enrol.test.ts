@@ -27,9 +27,9 @@ async function enrolWorld() {
   for (const folder of [fetched, seed]) await mkdir(folder);
   const { signal } = new AbortController();
   const source = { url: new URL(membership.url), caCertificate: membership.caCertificate, signal };
-  const { text, release } = await fetchManifest(source, '9.9.9', 'linux-x64');
+  const { text: manifest, release } = await fetchManifest(source, '9.9.9', 'linux-x64');
   await fetchFiles(source, release.files, fetched, scratch.file('nothing'));
-  await writeFile(path.join(fetched, 'manifest'), text);
+  await writeFile(path.join(fetched, 'manifest'), manifest);
   const { caSha256, secret } = requireToken(await joinToken(world));
   const token = encodeJoinToken({ caSha256, secret });
   const env = (nodeId: string) =>

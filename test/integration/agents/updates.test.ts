@@ -166,12 +166,11 @@ describe('replacing an agent', () => {
   it('is tried again by itself when what stood in the way may pass', async () => {
     await using made = await updateWorld({ mayUpdate: false });
     const { updates } = made.made;
-    const { stop } = made.world;
     const url = new URL(made.world.url);
     // Which would be told that nothing else is wanted.
     await made.agent.stop();
 
-    await stop();
+    await made.world.replicas[0]?.stop();
     const applied = updates?.apply({ version: '9.9.9', order: 2 });
     const again = await made.world.start('replica-1', `127.0.0.1:${url.port}`);
     await applied;
