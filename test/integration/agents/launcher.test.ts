@@ -38,6 +38,8 @@ async function onTrial(node: string) {
     started: async () =>
       (await readFile(installed.file('started'), 'utf8').catch(() => '')).split('\n').length - 1,
     failed: () => installed.home.failed(),
+    /** Another trial of the same release. */
+    again: async () => installed.home.beginTrial(trialOf(await installed.home.currentId())),
     [Symbol.asyncDispose]: () => installed[Symbol.asyncDispose](),
   };
 }
@@ -82,6 +84,17 @@ describe('the launcher', () => {
     expect(await readFile(made.file('started'), 'utf8')).toMatch(/old .*\n$/);
     expect(await made.failed()).toMatchObject(TRIAL);
     expect(await isThere(made.file('trial.json'))).toBe(false);
+  });
+
+  it('gives each trial its own starts', async () => {
+    await using made = await onTrial(ending('new', 1));
+    await writeFile(made.file('trial.starts'), '...');
+    await made.again();
+
+    expect((await launch(made.directory, 'run')).status).toBe(75);
+
+    expect(await made.failed()).toBeUndefined();
+    expect(await readFile(made.file('trial.starts'), 'utf8')).toBe('.');
   });
 
   it.skipIf(missing('root'))('starts the agent also where the disk takes nothing', async () => {

@@ -118,12 +118,17 @@ describe('a release of the agent', () => {
     await using made = await releaseWorld();
     const { source, folder, present, releases } = made;
     const before = await fetchManifest(source, '9.9.9', PLATFORM);
+    await fetchFiles(source, before.release.files, present, folder);
     await appendFile(path.join(releases.path, '9.9.9', 'agent.mjs'), ', mended');
 
     const after = await fetchManifest(source, '9.9.9', PLATFORM);
     await fetchFiles(source, after.release.files, folder, present);
 
     expect(after.text).not.toBe(before.text);
+    // What nobody is offered any more is not kept.
+    const cache = path.join(made.world.daemon.facts().paths.stateDir, 'agent-files');
+    const offered = after.release.files.map(({ sha256 }) => `${sha256}.gz`);
+    expect((await readdir(cache)).toSorted()).toEqual(offered.toSorted());
     expect(await readFile(path.join(folder, 'agent.mjs'), 'utf8')).toBe('the agent, mended');
   });
 

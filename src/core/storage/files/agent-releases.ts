@@ -18,6 +18,7 @@ import { quoted } from '../../utils/quoted.js';
 /** Fast enough for a first request that waits, and within a tenth of the best. */
 const GZIP_LEVEL = 6;
 const MAX_VERSIONS = 100;
+const MAX_TOLD = 1_000;
 const ABANDONED_MS = 3_600_000;
 /** Whoever asks for what there is not costs a look at the folders once in this time. */
 const OFFERED_MS = 5_000;
@@ -41,6 +42,8 @@ export class ReleaseFolders implements AgentReleases {
   readonly #sources: ReleaseSources;
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #packing = new Map<string, Promise<string>>();
+  /** By hash, what was put into a manifest last. */
+  #told = new Map<string, OfferedFile>();
   #seen: { readonly at: number; readonly files: Promise<readonly OfferedFile[]> } | undefined;
 
   constructor(sources: ReleaseSources) {
@@ -81,6 +84,8 @@ export class ReleaseFolders implements AgentReleases {
     const files: OfferedFile[] = [];
     for (const name of names) files.push(await this.#measured(name, path.join(directory, name)));
     files.push(await this.#measured('node', node));
+    if (this.#told.size > MAX_TOLD) this.#told.clear();
+    for (const file of files) this.#told.set(file.sha256, file);
     return { version, platform, files };
   }
 
@@ -94,12 +99,13 @@ export class ReleaseFolders implements AgentReleases {
 
   /** Only what a release consists of can be asked for, and only that is kept. */
   async #pack(sha256: string, packed: string): Promise<string> {
-    const offered = await this.#lately();
-    const file = offered.find((one) => one.sha256 === sha256);
+    const file =
+      this.#told.get(sha256) ?? (await this.#lately()).find((one) => one.sha256 === sha256);
     if (!file) {
       throw new AppError('AGENT_RELEASE_NOT_FOUND', 'No release of the agent has such a file.');
     }
     await pack(file, packed);
+    const offered = await this.#offered();
     const kept = new Set(offered.map((one) => `${one.sha256}.gz`));
     for (const name of await readdir(this.#sources.cache)) {
       const old = path.join(this.#sources.cache, name);
