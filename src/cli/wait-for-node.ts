@@ -2,6 +2,7 @@ import type { SyntropyClient } from '../client/client.js';
 import type { Node } from '../contract/schemas/node.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { afterMs } from '../core/utils/deadline.js';
 import { parseDuration } from './duration.js';
 import { changes } from './changes.js';
 import { overOutages } from './over-outages.js';
@@ -23,8 +24,7 @@ export interface NodeWait {
  */
 export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promise<Node> {
   const stop = new AbortController();
-  const timer =
-    wait.timeoutMs === undefined ? undefined : setTimeout(() => stop.abort(), wait.timeoutMs);
+  const patience = afterMs(wait.timeoutMs, () => stop.abort());
   let status: Node['status'] | undefined;
   try {
     // The name may change while we wait; the id does not.
@@ -43,7 +43,7 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
   } catch (error) {
     throw stop.signal.aborted ? timedOut(wait, status) : error;
   } finally {
-    clearTimeout(timer);
+    patience.clear();
     stop.abort();
   }
 }
