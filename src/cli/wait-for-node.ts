@@ -16,6 +16,8 @@ export interface NodeWait {
   readonly aim: string;
   /** Absent: as long as it takes. */
   readonly timeoutMs: number | undefined;
+  /** Whether the node has been told to become so: that is kept for it while it is away. */
+  readonly isOrder?: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface NodeWait {
 export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promise<Node> {
   const stop = new AbortController();
   const patience = afterMs(wait.timeoutMs, () => stop.abort());
-  let status: Node['status'] | undefined;
+  let last: Node | undefined;
   try {
     // The name may change while we wait; the id does not.
     let { node: ref } = wait;
@@ -34,14 +36,14 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
       for await (const _ of changes(client, { object: ref }, stop.signal)) {
         const node = await client.call('nodes.get', { node: ref }, { signal: stop.signal });
         answered();
-        ({ status } = node);
+        last = node;
         if (wait.until(node)) return node;
-        if (status === 'failed') throw failed(node);
+        if (node.status === 'failed') throw failed(node);
       }
-      throw timedOut(wait, status);
+      throw timedOut(wait, last);
     }, stop.signal);
   } catch (error) {
-    throw stop.signal.aborted ? timedOut(wait, status) : error;
+    throw stop.signal.aborted ? timedOut(wait, last) : error;
   } finally {
     patience.clear();
     stop.abort();
@@ -68,6 +70,7 @@ export async function settledIfAsked(
       return agent.wantedVersion === undefined;
     },
     aim: 'as it was told to be',
+    isOrder: true,
     timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
   });
 }
@@ -106,11 +109,20 @@ function requireNoProblem(name: string, problems: NonNullable<Node['agent']>['pr
   });
 }
 
-function timedOut({ node, aim }: NodeWait, status: string | undefined): AppError {
-  const is = status === undefined ? 'could not be read' : `is ${status}`;
-  return new AppError('TIMED_OUT', `Node ${node} ${is}, and not ${aim}, in time.`, {
-    node,
-    ...(status === undefined ? {} : { status }),
+const AWAY: readonly Node['status'][] = ['offline', 'lost'];
+
+function timedOut({ node, aim, isOrder }: NodeWait, last: Node | undefined): AppError {
+  if (!last) {
+    return new AppError('TIMED_OUT', `Node ${node} could not be read, and not ${aim}, in time.`, {
+      node,
+    });
+  }
+  const { id, name, status } = last;
+  const isKept = isOrder === true && AWAY.includes(status);
+  const kept = isKept ? ' The order is kept until it comes back.' : '';
+  return new AppError('TIMED_OUT', `Node ${name} is ${status}, and not ${aim}, in time.${kept}`, {
+    node: id,
+    status,
   });
 }
 
