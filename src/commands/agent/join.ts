@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core';
 import { text } from 'node:stream/consumers';
 
 import { askAgent } from '../../cli/agent-process.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 import { parseDuration } from '../../cli/duration.js';
 import { argument, timeoutFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
@@ -12,7 +12,7 @@ import { AppError } from '../../core/types/errors/app-error.js';
 const TIMEOUT_MS = 60_000;
 const MAX_STDIN = 65_536;
 
-export default class AgentJoin extends BaseCommand {
+export default class AgentJoin extends MachineCommand {
   static override summary = 'Make this machine a node of a grid.';
   static override description =
     'The token comes from `syntropy node token create`. Then run the agent: `syntropy agent run`, or `syntropy agent install` for a service. The token is spent by it; a second try of the same machine is not a second use. With a token that has no address, a daemon of its grid is looked for on this network, for ten seconds.';
@@ -38,7 +38,7 @@ export default class AgentJoin extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(AgentJoin);
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     const answer = await askAgent({
       installation: this.installation,
       stateDir,
