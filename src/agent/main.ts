@@ -10,7 +10,7 @@ import { readHardware } from '../core/platform/common/hardware.js';
 import { hostSampler } from '../core/platform/common/host-sampler.js';
 import { hostControl } from '../core/platform/common/machine-control.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
-import { failureMessage, tellParent } from '../core/platform/common/parent.js';
+import { failureMessage, tellParent, whenParentEnds } from '../core/platform/common/parent.js';
 import { ensurePrivateDirectory } from '../core/storage/files/private-directory.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCodes } from '../core/types/errors/codes.js';
@@ -141,6 +141,8 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
+  // `agent run` that was killed would leave an agent that nobody sees; the launcher of the service gives no channel.
+  const parent = whenParentEnds(() => stopping.abort());
   /** Ends in order, for whoever started this process to start it anew. */
   const again = () => {
     process.exitCode = START_AGAIN;
@@ -168,6 +170,7 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
     );
   } finally {
     stopping.abort();
+    parent.forget();
     await log.settled();
     lock.release();
   }

@@ -26,6 +26,6 @@ export default class AgentRun extends MachineCommand {
     const allowed = flags['allow-restart'] ? ['--allow-restart'] : [];
     const program = agentProgram(this.installation);
     const args = [...program, 'run', '--state-dir', stateDir, ...allowed];
-    this.exit(await runForeground(args));
+    this.exit(await runForeground(args, { bound: true }));
   }
 }
