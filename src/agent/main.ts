@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 import type { ErrorCode } from '../core/types/errors/codes.js';
@@ -15,6 +14,7 @@ import { ensurePrivateDirectory } from '../core/storage/files/private-directory.
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
+import { textUpTo } from '../core/utils/text-up-to.js';
 import { holdAgent, isHeld } from './agent-lock.js';
 import { AgentLog } from './agent-log.js';
 import { daemonAddress } from './joining/daemon-address.js';
@@ -32,6 +32,8 @@ import { version } from '../core/utils/version.js';
 
 /** "Start me again" (EX_TEMPFAIL of sysexits.h), as the units know it. */
 const START_AGAIN = 75;
+/** A token with a name and an address is far shorter. */
+const MAX_REQUEST_BYTES = 262_144;
 /** Failures of a first start that may be gone in a while, when nobody is there to try again. */
 const PASSING = new Set<ErrorCode>([
   'DAEMON_UNREACHABLE',
@@ -95,7 +97,7 @@ async function main(): Promise<void> {
 
 /** What to join comes on stdin: a token in argv could be read by everybody on this machine. */
 async function joinGrid(files: AgentFiles): Promise<void> {
-  const asked = requestFrom(await text(process.stdin));
+  const asked = requestFrom(await textUpTo(process.stdin, MAX_REQUEST_BYTES));
   const token = decodeJoinToken(asked.token);
   if (!token) {
     throw new AppError('JOIN_TOKEN_INVALID', 'This is no join token, or not the whole of one.');
@@ -224,8 +226,9 @@ interface Asked {
   readonly url?: string;
 }
 
-function requestFrom(json: string): Asked {
-  const asked: unknown = JSON.parse(json);
+/** What is no request has no token, and is refused as such. */
+function requestFrom(json: string | undefined): Asked {
+  const asked = parsed(json ?? '');
   const field = (name: string) => new Map<string, unknown>(Object.entries(asked ?? {})).get(name);
   const [token, name, url] = [field('token'), field('name'), field('url')];
   return {
@@ -233,6 +236,14 @@ function requestFrom(json: string): Asked {
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof url === 'string' ? { url } : {}),
   };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 await main();
