@@ -6,6 +6,7 @@ import { clean } from './text.js';
 
 /** Version of every document that --json prints. */
 export const DOCUMENT_VERSION = 1;
+const INTERRUPTED = 130;
 
 /**
  * Base of every command: --json, --state-dir, and what is said. Alone, it is for what belongs to this machine, whichever daemon the context
@@ -41,6 +42,11 @@ export abstract class MachineCommand extends Command {
     this.note(about);
     if (secret === undefined) this.note(`The ${what} was shown when this was done the first time.`);
     else this.log('%s', clean(secret));
+  }
+
+  /** For what is shown until somebody ends it: Ctrl-C is its end, and nothing is said of it between the lines of a stream. */
+  protected untilInterrupted(): void {
+    process.on('SIGINT', () => process.exit(INTERRUPTED));
   }
 
   /** One document of a stream, on one line. */

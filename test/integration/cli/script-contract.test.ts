@@ -154,6 +154,24 @@ describe('Ctrl-C', () => {
     expect([result.stderr, result.status]).toEqual(['', 130]);
   });
 
+  it('ends what is shown until then, and adds nothing to it', async () => {
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '0' }),
+      'nodes.list': () => ({ nodes: [nodeNamed('node-01')] }),
+      'events.follow': () => undefined,
+    });
+    for (const flags of [['--json'], []]) {
+      const command = startCli(['node', 'list', '--watch', ...flags], daemon);
+      const end = ended(command);
+      let shown = '';
+      command.stdout?.once('data', (text: string) => {
+        shown = text;
+        command.kill('SIGINT');
+      });
+      expect(await end).toMatchObject({ stdout: shown, stderr: '', status: 130 });
+    }
+  });
+
   it('ends a wait that shows its progress on a terminal', async () => {
     await using daemon = await scriptedDaemon(scriptedWrite().answers);
     const { stdout, status } = await runOnTerminal(
