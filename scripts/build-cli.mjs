@@ -19,12 +19,16 @@ const oclif = {
   topicSeparator: ' ',
   hooks: { command_not_found: './cli/command-not-found.cjs' },
   topics: {
+    agent: { description: 'The agent that makes this machine a node of a grid.' },
     audit: { description: 'Who did what, and what was refused.' },
     config: { description: 'Read and change the configuration of the daemon.' },
     context: { description: 'Daemons elsewhere, and what is trusted to be them.' },
     daemon: { description: 'Run, watch, back up and install the core daemon.' },
     member: { description: 'Who may use the grid, with which roles.' },
-    node: { description: 'Nodes of the grid, from the stick they start from to their end.' },
+    node: {
+      description: 'Nodes of the grid, from the stick they start from to their end.',
+      subtopics: { token: { description: 'Tokens that machines join the grid with.' } },
+    },
     operation: { description: 'Long work of the daemon, such as the writing of a stick.' },
     role: { description: 'Roles, and what they allow.' },
     token: { description: 'Access tokens for pipelines.' },
@@ -187,5 +191,19 @@ async function writeManifest(out) {
     respectNoCacheDefault: true,
   });
   await plugin.load();
+  requireTopicTexts(plugin.commandIDs);
   await writeFile(path.join(out, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
+}
+
+/** A topic without a text would be shown with that of its first command. One that is a command as well has a text by that. */
+export function requireTopicTexts(commandIds, topics = oclif.topics) {
+  const described = (names) =>
+    names.reduce((at, name) => at?.subtopics?.[name], { subtopics: topics })?.description;
+  const without = commandIds
+    .map((id) => id.split(':').slice(0, -1))
+    .flatMap((names) => names.map((_, index) => names.slice(0, index + 1)))
+    .filter((names) => !commandIds.includes(names.join(':')) && !described(names))
+    .map((names) => names.join(' '));
+  if (without.length === 0) return;
+  throw new Error(`Topics without a text in build-cli.mjs: ${[...new Set(without)].join(', ')}.`);
 }

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 import { decodeJoinToken } from '../contract/agent/join-token.js';
@@ -8,11 +7,12 @@ import { readHardware } from '../core/platform/common/hardware.js';
 import { hostSampler } from '../core/platform/common/host-sampler.js';
 import { hostControl } from '../core/platform/common/machine-control.js';
 import { bootId, machineHash } from '../core/platform/common/machine.js';
-import { failureMessage, tellParent } from '../core/platform/common/parent.js';
+import { failureMessage, tellParent, whenParentEnds } from '../core/platform/common/parent.js';
 import { ensurePrivateDirectory } from '../core/storage/files/private-directory.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { errorCodes } from '../core/types/errors/codes.js';
 import { nameFrom } from '../core/utils/node-name.js';
+import { textUpTo } from '../core/utils/text-up-to.js';
 import { holdAgent, isHeld } from './agent-lock.js';
 import { AgentLog } from './agent-log.js';
 import { daemonAddress } from './joining/daemon-address.js';
@@ -31,6 +31,8 @@ import { version } from '../core/utils/version.js';
 
 /** "Start me again" (EX_TEMPFAIL of sysexits.h), as the units know it. */
 const START_AGAIN = 75;
+/** A token with a name and an address is far shorter. */
+const MAX_REQUEST_BYTES = 262_144;
 
 async function main(): Promise<void> {
   // Where what is said goes may have no room, or be gone. That is no reason for a node to end.
@@ -83,7 +85,7 @@ async function main(): Promise<void> {
 
 /** What to join comes on stdin: a token in argv could be read by everybody on this machine. */
 async function joinGrid(files: AgentFiles): Promise<void> {
-  const asked = requestFrom(await text(process.stdin));
+  const asked = requestFrom(await textUpTo(process.stdin, MAX_REQUEST_BYTES));
   const token = decodeJoinToken(asked.token);
   if (!token) {
     throw new AppError('JOIN_TOKEN_INVALID', 'This is no join token, or not the whole of one.');
@@ -129,6 +131,8 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort());
   }
+  // `agent run` that was killed would leave an agent that nobody sees; the launcher of the service gives no channel.
+  const parent = whenParentEnds(() => stopping.abort());
   /** Ends in order, for whoever started this process to start it anew. */
   const again = () => {
     process.exitCode = START_AGAIN;
@@ -162,6 +166,7 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
     );
   } finally {
     stopping.abort();
+    parent.forget();
     await log.settled();
     lock.release();
   }
@@ -215,8 +220,9 @@ interface Asked {
   readonly url?: string;
 }
 
-function requestFrom(json: string): Asked {
-  const asked: unknown = JSON.parse(json);
+/** What is no request has no token, and is refused as such. */
+function requestFrom(json: string | undefined): Asked {
+  const asked = parsed(json ?? '');
   const field = (name: string) => new Map<string, unknown>(Object.entries(asked ?? {})).get(name);
   const [token, name, url] = [field('token'), field('name'), field('url')];
   return {
@@ -224,6 +230,14 @@ function requestFrom(json: string): Asked {
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof url === 'string' ? { url } : {}),
   };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 await main();

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { afterMs } from '../core/utils/deadline.js';
 import { failureIn } from './child-failure.js';
 
 /** Its young generation stays small: it says little, and shares its machine with the work of others. */
@@ -34,7 +35,7 @@ export async function askAgent(request: AgentRequest): Promise<Readonly<Record<s
     // What it prints is for people who start it by hand.
     { stdio: ['pipe', 'ignore', 'ignore', 'ipc'] },
   );
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const patience = afterMs(timeoutMs, () => child.kill('SIGKILL'));
   child.stdin?.on('error', () => undefined).end(JSON.stringify(input ?? {}));
   try {
     return await new Promise((resolve, reject) => {
@@ -54,7 +55,7 @@ export async function askAgent(request: AgentRequest): Promise<Readonly<Record<s
       });
     });
   } finally {
-    clearTimeout(timer);
+    patience.clear();
     if (child.connected) child.disconnect();
   }
 }

@@ -1,31 +1,14 @@
-import { Command, Flags } from '@oclif/core';
-import path from 'node:path';
+import { Flags } from '@oclif/core';
 
 import { SyntropyClient } from '../client/client.js';
-import {
-  resolveClientDir,
-  resolveStatePaths,
-  type StatePaths,
-} from '../core/config/state-paths.js';
-import { clean } from './text.js';
+import { resolveClientDir, type StatePaths } from '../core/config/state-paths.js';
+import { MachineCommand, stateDirFlag } from './machine-command.js';
 import { requireLocal, type Target, type TargetFlags, targetOf, withPlace } from './target.js';
 
-/** Version of every document that --json prints. */
-export const DOCUMENT_VERSION = 1;
-
-/**
- * Base of every command: --json, --state-dir, --context, --as, the client. `run` answers with the content of the --json document; failures go
- * through to main.ts.
- */
-export abstract class BaseCommand extends Command {
-  static override enableJsonFlag = true;
+/** Base of every command that speaks to a daemon or is about one: --context, --as, the client. */
+export abstract class BaseCommand extends MachineCommand {
   static override baseFlags = {
-    'state-dir': Flags.string({
-      summary: 'Directory of the daemon to talk to.',
-      env: 'SYNTROPY_STATE_DIR',
-      helpGroup: 'GLOBAL',
-      helpValue: '<dir>',
-    }),
+    'state-dir': stateDirFlag('Directory of the daemon to talk to.'),
     context: Flags.string({
       summary:
         'Daemon to talk to, by its name in `syntropy context list` [default: SYNTROPY_CONTEXT, then the current one].',
@@ -40,12 +23,7 @@ export abstract class BaseCommand extends Command {
   };
   #target: Target | undefined;
 
-  /** Of the daemon of this machine, whichever the context is. */
-  protected paths(flags: TargetFlags): StatePaths {
-    return resolveStatePaths(flags['state-dir'] || undefined);
-  }
-
-  /** The same for a command that changes this machine. @throws {AppError} CAPABILITY_MISSING over a context. */
+  /** The paths of a command that changes this machine. @throws {AppError} CAPABILITY_MISSING over a context. */
   protected localPaths(flags: TargetFlags): StatePaths {
     requireLocal(this.target(flags));
     return this.paths(flags);
@@ -67,42 +45,6 @@ export abstract class BaseCommand extends Command {
       onSkew: (version) =>
         this.note(`Warning: the daemon speaks API ${version}; bring both to the same version.`),
     });
-  }
-
-  /** The folder that holds bin/ and dist/. */
-  protected get installation(): string {
-    return path.dirname(this.config.root);
-  }
-
-  /** A line for people on stderr, where it never gets between a script and its document. */
-  protected note(line: string): void {
-    process.stderr.write(`${line}\n`);
-  }
-
-  /**
-   * A secret that is shown this once: alone on stdout, for a script to take it from there; what is said about it goes to stderr. Under
-   * --json it is in the document, and nowhere else.
-   */
-  protected secret(about: string, what: string, secret: string | undefined): void {
-    if (this.jsonEnabled()) return;
-    this.note(about);
-    if (secret === undefined) this.note(`The ${what} was shown when this was done the first time.`);
-    else this.log('%s', clean(secret));
-  }
-
-  /** One document of a stream, on one line. */
-  protected line(document: Readonly<Record<string, unknown>>): void {
-    process.stdout.write(`${JSON.stringify({ schemaVersion: DOCUMENT_VERSION, ...document })}\n`);
-  }
-
-  protected override toSuccessJson(result: unknown): unknown {
-    return typeof result === 'object' && result !== null
-      ? { schemaVersion: DOCUMENT_VERSION, ...result }
-      : result;
-  }
-
-  protected override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, undefined, 2)}\n`);
   }
 
   protected override async catch(error: Error): Promise<never> {

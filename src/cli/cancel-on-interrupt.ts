@@ -1,10 +1,11 @@
 import type { SyntropyClient } from '../client/client.js';
 
-const INTERRUPTED = 130;
+import { AppError } from '../core/types/errors/app-error.js';
 
 /**
  * While `work` runs, Ctrl-C cancels the operation and goes on waiting for its end, which tells what state the stick is in. A
  * second Ctrl-C leaves at once.
+ * @throws {AppError} as `work`, OPERATION_CANCELLED when it is left.
  */
 export async function cancelOnInterrupt<T>(
   client: SyntropyClient,
@@ -12,8 +13,16 @@ export async function cancelOnInterrupt<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   let asked = false;
+  const left = Promise.withResolvers<never>();
   const interrupt = () => {
-    if (asked) process.exit(INTERRUPTED);
+    if (asked) {
+      left.reject(
+        new AppError('OPERATION_CANCELLED', 'Left; the operation is being cancelled.', {
+          operation: operationId,
+        }),
+      );
+      return;
+    }
     asked = true;
     process.stderr.write('\nCancelling… (Ctrl-C again leaves without waiting)\n');
     client.call('operations.cancel', { operation: operationId }).catch((error: unknown) => {
@@ -28,7 +37,7 @@ export async function cancelOnInterrupt<T>(
     process.on(signal, interrupt);
   }
   try {
-    return await work();
+    return await Promise.race([work(), left.promise]);
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }

@@ -12,8 +12,15 @@ export function failureIn(message: unknown): AppError | undefined {
 
 function detailsOf(value: unknown): ErrorDetails {
   return Object.fromEntries(
-    Object.entries(value ?? {}).map(([key, detail]) => [key, String(detail)]),
+    Object.entries(value ?? {}).map(([key, detail]) => [
+      key,
+      isFact(detail) ? detail : String(detail),
+    ]),
   );
+}
+
+function isFact(value: unknown): value is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value);
 }
 
 function part(value: unknown, key: string): unknown {

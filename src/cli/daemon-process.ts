@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Daemon } from '../contract/schemas/daemon.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { afterMs } from '../core/utils/deadline.js';
 import { failureIn } from './child-failure.js';
 import { daemonProgram } from './daemon-program.js';
 
@@ -55,18 +56,16 @@ function spawnDetached({ installation, stateDir, args }: DaemonStart): ChildProc
 
 function answer(child: ChildProcess, timeoutMs: number): Promise<Daemon> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () =>
-        reject(new AppError('TIMED_OUT', `The daemon was not ready within ${timeoutMs / 1000} s.`)),
-      timeoutMs,
+    const patience = afterMs(timeoutMs, () =>
+      reject(new AppError('TIMED_OUT', `The daemon was not ready within ${timeoutMs / 1000} s.`)),
     );
     child.once('error', (error) => reject(failedToStart(error.message)));
     child.once('exit', (status, signal) => {
-      clearTimeout(timer);
+      patience.clear();
       reject(failedToStart(`it ended with ${signal ?? `status ${status}`}`));
     });
     child.once('message', (message) => {
-      clearTimeout(timer);
+      patience.clear();
       if (isReady(message)) resolve(message.daemon);
       else reject(failureIn(message) ?? failedToStart('it said nothing that can be understood'));
     });

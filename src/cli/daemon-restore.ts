@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { AppError } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { afterMs } from '../core/utils/deadline.js';
 
 export interface Restore {
   /** Folder that holds bin/. */
@@ -22,9 +23,9 @@ export async function restoreDaemon(restore: Restore): Promise<unknown> {
   const argv = ['restore', restore.file, '--state-dir', restore.stateDir];
   const child = spawn(process.execPath, [program, ...argv, ...(restore.yes ? ['--yes'] : [])], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    timeout: restore.timeoutMs,
   });
-  return new Promise((resolve, reject) => {
+  const patience = afterMs(restore.timeoutMs, () => child.kill());
+  return new Promise<unknown>((resolve, reject) => {
     child.once('message', (message) => {
       if (isRestored(message)) resolve(message.restored);
       else reject(failureOf(message));
@@ -38,7 +39,7 @@ export async function restoreDaemon(restore: Restore): Promise<unknown> {
           : new AppError('DAEMON_START_FAILED', 'The restore ended without a word.'),
       );
     });
-  });
+  }).finally(() => patience.clear());
 }
 
 function isRestored(message: unknown): message is { readonly restored: unknown } {

@@ -10,8 +10,8 @@ const UNIT_MS = {
   w: 604_800_000,
 } as const;
 
-/** Longer than any wait makes sense, and short enough for a timer to be set in steps. */
-const MAX_MS = 10 * 365 * UNIT_MS.d;
+/** Longer than any wait makes sense. Timers that take so long are those of core/utils/deadline.ts. */
+const MAX_DAYS = 3650;
 
 /**
  * Reads a duration such as `30s`, `1h30m`, `7d` or `500ms`, in milliseconds. `flag` is named when it cannot be read.
@@ -21,7 +21,15 @@ export function parseDuration(text: string, flag: string): number {
   const parts = [...text.matchAll(/(\d{1,9})(ms|s|m|h|d|w)/g)];
   const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs(unit), 0);
   const whole = parts.map(([part]) => part).join('');
-  if (parts.length > 0 && whole === text && total > 0 && total <= MAX_MS) return total;
+  const isDuration = parts.length > 0 && whole === text && total > 0;
+  if (isDuration && total <= MAX_DAYS * UNIT_MS.d) return total;
+  if (isDuration) {
+    throw new AppError(
+      'USAGE_INVALID',
+      `--${flag} ${quoted(text)} is too long; the longest is ${MAX_DAYS}d.`,
+      { flag },
+    );
+  }
   throw new AppError(
     'USAGE_INVALID',
     `--${flag} ${quoted(text)} is no duration; write it as 30s, 1h30m or 7d.`,

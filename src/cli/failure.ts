@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 import { AppError, type ErrorDetails } from '../core/types/errors/app-error.js';
 
 import { type ErrorCode, errorCodes } from '../core/types/errors/codes.js';
@@ -52,9 +54,21 @@ function hintFor(code: ErrorCode, { url, context }: ErrorDetails): string {
     : errorCodes[code].hint;
 }
 
+interface FlagSpec {
+  readonly required?: boolean;
+  readonly summary?: string;
+}
+
+/** What oclif's parser tells with what it refuses. Fields, where it has them: its texts are wrapped for a terminal. */
 interface UsageError extends Error {
+  /** Those that do not exist. */
   readonly flags?: readonly string[];
-  readonly parse?: { readonly input?: { readonly flags?: Readonly<Record<string, unknown>> } };
+  /** Those that are missing; the texts of those that are too many. */
+  readonly args?: readonly (string | { readonly name: string; readonly description?: string })[];
+  readonly parse?: {
+    readonly input?: { readonly flags?: Readonly<Record<string, FlagSpec>> };
+    readonly output?: { readonly flags?: Readonly<Record<string, unknown>> };
+  };
 }
 
 /** oclif marks what its parser refuses with exit status 2. */
@@ -65,15 +79,49 @@ function isUsageError(error: unknown): error is UsageError {
 }
 
 function usageMessage(error: UsageError): string {
-  const known = Object.keys(error.parse?.input?.flags ?? {}).map((name) => `--${name}`);
   const [unknown] = Array.isArray(error.flags) ? error.flags : [];
-  if (unknown === undefined) {
-    // Our hint says how to get help.
-    return error.message
-      .replace(/\n*See more help with --help$/, '')
-      .replaceAll(/:\s*\n\s*/g, ': ')
-      .replaceAll(/\s*\n\s*/g, '; ');
+  if (unknown !== undefined) {
+    const known = Object.keys(error.parse?.input?.flags ?? {}).map((name) => `--${name}`);
+    const near = closest(unknown, known);
+    return `There is no flag ${unknown}${near ? `; did you mean ${near}?` : '.'}`;
   }
-  const near = closest(unknown, known);
-  return `There is no flag ${unknown}${near ? `; did you mean ${near}?` : '.'}`;
+  const lacks = [...missingArgs(error), ...missingFlags(error)];
+  return lacks.length > 0 ? lacks.join(' ') : parserSentences(error.message);
+}
+
+function missingArgs({ args }: UsageError): readonly string[] {
+  if (!Array.isArray(args)) return [];
+  return args.flatMap((arg) =>
+    typeof arg === 'string' ? [] : [missing(`<${arg.name}>`, arg.description)],
+  );
+}
+
+/** The parser looks at them when no argument is wrong. */
+function missingFlags({ args, parse }: UsageError): readonly string[] {
+  if (args !== undefined) return [];
+  return Object.entries(parse?.input?.flags ?? {})
+    .filter(([name, { required }]) => required && parse?.output?.flags?.[name] === undefined)
+    .map(([name, { summary }]) => missing(`--${name}`, summary));
+}
+
+function missing(what: string, about: string | undefined): string {
+  return about === undefined ? `${what} is missing.` : sentence(`${what} is missing: ${about}`);
+}
+
+/** What it tells in words only: a heading, then a reason on each line. */
+function parserSentences(text: string): string {
+  return (
+    stripVTControlCharacters(text)
+      // Our hint says how to get help.
+      .replace(/\n*See more help with --help$/, '')
+      .replace(/^The following errors? occurred:\s*/, '')
+      .replace(/^Parsing (--\S+)\s*\n\s*/, '$1: ')
+      .split(/\s*\n\s*/)
+      .map(sentence)
+      .join(' ')
+  );
+}
+
+function sentence(text: string): string {
+  return /[.!?:]$/.test(text) ? text : `${text}.`;
 }

@@ -3,6 +3,7 @@ import type { OperationRecord, Progress } from '../contract/schemas/operation.js
 
 import { AppError } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
+import { afterMs } from '../core/utils/deadline.js';
 import { isExpired } from './changes.js';
 import { parseDuration } from './duration.js';
 import { overOutages } from './over-outages.js';
@@ -24,8 +25,7 @@ export async function followOperation(
   options: FollowOptions,
 ): Promise<OperationRecord> {
   const stop = new AbortController();
-  const timer =
-    options.timeoutMs === undefined ? undefined : setTimeout(() => stop.abort(), options.timeoutMs);
+  const patience = afterMs(options.timeoutMs, () => stop.abort());
   try {
     return await follow(
       client,
@@ -40,7 +40,7 @@ export async function followOperation(
     });
   } finally {
     options.progress.end();
-    clearTimeout(timer);
+    patience.clear();
     stop.abort();
   }
 }

@@ -2,8 +2,11 @@ import { flush, run as runCore } from '@oclif/core';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { AppError } from '../core/types/errors/app-error.js';
 import { exitCodeOf, failureOf, failureText } from './failure.js';
 import { globalsLast } from './globals-last.js';
+
+const INTERRUPTED = 130;
 
 /**
  * Runs one command line. Here, and nowhere else, a failure becomes text or a document and an exit status.
@@ -11,7 +14,7 @@ import { globalsLast } from './globals-last.js';
  */
 export function run(argv: readonly string[]): void {
   endQuietlyWhenNobodyReads();
-  process.on('SIGINT', exitInterrupted);
+  process.on('SIGINT', () => exitInterrupted(argv));
   void start(globalsLast(argv));
 }
 
@@ -40,8 +43,12 @@ function endQuietlyWhenNobodyReads(): void {
 }
 
 /** Unless the command has a way of its own to end. */
-function exitInterrupted(): void {
-  if (process.listenerCount('SIGINT') === 1) process.exit(130);
+function exitInterrupted(argv: readonly string[]): void {
+  if (process.listenerCount('SIGINT') > 1) return;
+  // Whoever presses it again does not wait for what is said.
+  process.once('SIGINT', () => process.exit(INTERRUPTED));
+  if (wantsJson(argv)) void fail(new AppError('OPERATION_CANCELLED', 'Interrupted.'), argv);
+  else process.stderr.write('Interrupted.\n', () => process.exit(INTERRUPTED));
 }
 
 async function fail(error: unknown, argv: readonly string[]): Promise<void> {

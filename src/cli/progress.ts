@@ -1,6 +1,6 @@
 import type { Progress } from '../contract/schemas/operation.js';
 
-import { DOCUMENT_VERSION } from './base-command.js';
+import { DOCUMENT_VERSION } from './machine-command.js';
 import { formatBytes, formatRate, formatSeconds } from './format.js';
 
 /** Tells how far long work is, on stderr. */

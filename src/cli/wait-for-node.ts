@@ -2,6 +2,7 @@ import type { SyntropyClient } from '../client/client.js';
 import type { Node } from '../contract/schemas/node.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
+import { afterMs } from '../core/utils/deadline.js';
 import { parseDuration } from './duration.js';
 import { changes } from './changes.js';
 import { overOutages } from './over-outages.js';
@@ -15,6 +16,8 @@ export interface NodeWait {
   readonly aim: string;
   /** Absent: as long as it takes. */
   readonly timeoutMs: number | undefined;
+  /** Whether the node has been told to become so: that is kept for it while it is away. */
+  readonly isOrder?: boolean;
 }
 
 /**
@@ -23,9 +26,8 @@ export interface NodeWait {
  */
 export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promise<Node> {
   const stop = new AbortController();
-  const timer =
-    wait.timeoutMs === undefined ? undefined : setTimeout(() => stop.abort(), wait.timeoutMs);
-  let status: Node['status'] | undefined;
+  const patience = afterMs(wait.timeoutMs, () => stop.abort());
+  let last: Node | undefined;
   try {
     // The name may change while we wait; the id does not.
     let { node: ref } = wait;
@@ -34,16 +36,16 @@ export async function waitForNode(client: SyntropyClient, wait: NodeWait): Promi
       for await (const _ of changes(client, { object: ref }, stop.signal)) {
         const node = await client.call('nodes.get', { node: ref }, { signal: stop.signal });
         answered();
-        ({ status } = node);
+        last = node;
         if (wait.until(node)) return node;
-        if (status === 'failed') throw failed(node);
+        if (node.status === 'failed') throw failed(node);
       }
-      throw timedOut(wait, status);
+      throw timedOut(wait, last);
     }, stop.signal);
   } catch (error) {
-    throw stop.signal.aborted ? timedOut(wait, status) : error;
+    throw stop.signal.aborted ? timedOut(wait, last) : error;
   } finally {
-    clearTimeout(timer);
+    patience.clear();
     stop.abort();
   }
 }
@@ -86,6 +88,7 @@ export async function settledIfAsked(
       return !orders.includes('update') || agent.wantedVersion === undefined;
     },
     aim: 'as it was told to be',
+    isOrder: true,
     timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout, 'timeout'),
   });
 }
@@ -130,11 +133,20 @@ function requireNoProblem(
   });
 }
 
-function timedOut({ node, aim }: NodeWait, status: string | undefined): AppError {
-  const is = status === undefined ? 'could not be read' : `is ${status}`;
-  return new AppError('TIMED_OUT', `Node ${node} ${is}, and not ${aim}, in time.`, {
-    node,
-    ...(status === undefined ? {} : { status }),
+const AWAY: readonly Node['status'][] = ['offline', 'lost'];
+
+function timedOut({ node, aim, isOrder }: NodeWait, last: Node | undefined): AppError {
+  if (!last) {
+    return new AppError('TIMED_OUT', `Node ${node} could not be read, and not ${aim}, in time.`, {
+      node,
+    });
+  }
+  const { id, name, status } = last;
+  const isKept = isOrder === true && AWAY.includes(status);
+  const kept = isKept ? ' The order is kept until it comes back.' : '';
+  return new AppError('TIMED_OUT', `Node ${name} is ${status}, and not ${aim}, in time.${kept}`, {
+    node: id,
+    status,
   });
 }
 

@@ -8,6 +8,7 @@ import type {
 import type { HttpMethod } from '../contract/operation.js';
 import type { ErrorDetails } from '../core/types/errors/app-error.js';
 
+import { LONGEST_TIMER_MS } from '../core/types/constants/timers.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
 import { routes } from './routes.generated.js';
@@ -123,7 +124,8 @@ export class SyntropyClient {
     const response = await this.#options.transport({
       method,
       path,
-      timeoutMs,
+      // One request is not asked for longer than a timer takes; what is waited for by events may be.
+      timeoutMs: Math.min(timeoutMs, LONGEST_TIMER_MS),
       headers: {
         'syntropy-api': CLIENT_API_VERSION,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -42,6 +42,7 @@ export default class Events extends BaseCommand {
       ...(flags.object === undefined ? {} : { object: flags.object }),
     };
     if (flags.follow) {
+      this.untilInterrupted();
       const after = flags.after ?? (await recentCursor(client, 0));
       for await (const event of followEvents(client, filter, after)) {
         if (this.jsonEnabled()) this.line({ event });

@@ -2,12 +2,12 @@ import { Flags } from '@oclif/core';
 
 import { askAgent } from '../../cli/agent-process.js';
 import { serviceIn } from '../../cli/agent-view.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 
 /** It copies itself and its Node, some 130 MB, to a disk that may be slow. */
 const TIMEOUT_MS = 300_000;
 
-export default class AgentInstall extends BaseCommand {
+export default class AgentInstall extends MachineCommand {
   static override summary = 'Install the agent as a service of this system.';
   static override description =
     'Copies the agent with its own Node to /usr/local/lib/syntropy-agent, writes its systemd unit, enables and starts it. The machine must have joined. Needs root; --dry-run shows the unit and needs nothing. Repeat it to bring the service to this version, or to change what the grid may do.';
@@ -29,7 +29,7 @@ export default class AgentInstall extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(AgentInstall);
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     const switches = ['allow-restart', 'allow-update', 'dry-run', 'no-start'] as const;
     const answer = await askAgent({
       installation: this.installation,

@@ -1,18 +1,18 @@
 import { Flags } from '@oclif/core';
-import { text } from 'node:stream/consumers';
 
 import { askAgent } from '../../cli/agent-process.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 import { parseDuration } from '../../cli/duration.js';
 import { argument, timeoutFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
 import { nodeRefIn } from '../../cli/agent-view.js';
 import { AppError } from '../../core/types/errors/app-error.js';
+import { textUpTo } from '../../core/utils/text-up-to.js';
 
 const TIMEOUT_MS = 60_000;
-const MAX_STDIN = 65_536;
+const MAX_STDIN_BYTES = 65_536;
 
-export default class AgentJoin extends BaseCommand {
+export default class AgentJoin extends MachineCommand {
   static override summary = 'Make this machine a node of a grid.';
   static override description =
     'The token comes from `syntropy node token create`. Then run the agent: `syntropy agent run`, or `syntropy agent install` for a service. The token is spent by it; a second try of the same machine is not a second use. With a token that has no address, a daemon of its grid is looked for on this network, for ten seconds.';
@@ -38,7 +38,7 @@ export default class AgentJoin extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(AgentJoin);
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     const answer = await askAgent({
       installation: this.installation,
       stateDir,
@@ -52,10 +52,17 @@ export default class AgentJoin extends BaseCommand {
     this.note(
       approval === 'pending'
         ? `It waits for somebody to let it in: syntropy node approve ${node.name}`
-        : 'Run its agent with: syntropy agent run',
+        : `Run its agent with: syntropy agent run${placeOf(flags['state-dir'])}`,
     );
     return { agent: { node, url: String(answer['url']), approval } };
   }
+}
+
+/** The flag for a shell, where a directory was given. The one of the environment is there for the next command too. */
+function placeOf(stateDir: string | undefined): string {
+  if (!stateDir || stateDir === process.env['SYNTROPY_STATE_DIR']) return '';
+  const isPlain = /^[\w./-]+$/.test(stateDir);
+  return ` --state-dir ${isPlain ? stateDir : `'${stateDir.replaceAll("'", `'\\''`)}'`}`;
 }
 
 async function tokenOf(typed: string): Promise<string> {
@@ -63,5 +70,7 @@ async function tokenOf(typed: string): Promise<string> {
   if (process.stdin.isTTY) {
     throw new AppError('USAGE_INVALID', 'Nothing is piped in: give the token, or pipe it.');
   }
-  return (await text(process.stdin)).slice(0, MAX_STDIN).trim();
+  const piped = await textUpTo(process.stdin, MAX_STDIN_BYTES);
+  if (piped !== undefined) return piped.trim();
+  throw new AppError('JOIN_TOKEN_INVALID', 'What is piped in is far longer than a join token.');
 }

@@ -2,14 +2,14 @@ import { Flags } from '@oclif/core';
 
 import { askAgent } from '../../cli/agent-process.js';
 import { nodeRefIn } from '../../cli/agent-view.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 import { confirm } from '../../cli/confirm.js';
 import { parseDuration } from '../../cli/duration.js';
 import { timeoutFlag, yesFlag } from '../../cli/flags.js';
 
 const TIMEOUT_MS = 60_000;
 
-export default class AgentLeave extends BaseCommand {
+export default class AgentLeave extends MachineCommand {
   static override summary = 'Leave the grid: this machine is a node no more.';
   static override description =
     'Its keys are taken away here and good for nothing there; an agent that runs ends by itself. To come back it needs a new token.';
@@ -28,7 +28,7 @@ export default class AgentLeave extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(AgentLeave);
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     await confirm({
       message: 'Leave the grid and take the keys of this machine away?',
       yes: flags.yes,

@@ -1,10 +1,10 @@
 import { Flags } from '@oclif/core';
 
 import { agentProgram } from '../../cli/agent-process.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 import { runForeground } from '../../cli/foreground.js';
 
-export default class AgentRun extends BaseCommand {
+export default class AgentRun extends MachineCommand {
   static override summary =
     'Run the agent of this machine in the foreground, with its log on stderr.';
   static override description =
@@ -22,9 +22,10 @@ export default class AgentRun extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AgentRun);
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     const allowed = flags['allow-restart'] ? ['--allow-restart'] : [];
     const program = agentProgram(this.installation);
-    this.exit(await runForeground([...program, 'run', '--state-dir', stateDir, ...allowed]));
+    const args = [...program, 'run', '--state-dir', stateDir, ...allowed];
+    this.exit(await runForeground(args, { bound: true }));
   }
 }

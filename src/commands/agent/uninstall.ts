@@ -1,12 +1,12 @@
 import { askAgent } from '../../cli/agent-process.js';
 import { serviceIn } from '../../cli/agent-view.js';
-import { BaseCommand } from '../../cli/base-command.js';
+import { MachineCommand } from '../../cli/machine-command.js';
 import { confirm } from '../../cli/confirm.js';
 import { yesFlag } from '../../cli/flags.js';
 
 const TIMEOUT_MS = 120_000;
 
-export default class AgentUninstall extends BaseCommand {
+export default class AgentUninstall extends MachineCommand {
   static override summary = 'Remove the agent from the services of this system.';
   static override description =
     'Stops it, and removes its systemd unit and /usr/local/lib/syntropy-agent. The machine is a node still, with its keys: `syntropy agent leave` ends that. Needs root.';
@@ -20,7 +20,7 @@ export default class AgentUninstall extends BaseCommand {
       yes: flags.yes,
       json: this.jsonEnabled(),
     });
-    const { stateDir } = this.localPaths(flags);
+    const { stateDir } = this.paths(flags);
     const answer = await askAgent({
       installation: this.installation,
       stateDir,

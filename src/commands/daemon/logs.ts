@@ -35,6 +35,7 @@ export default class DaemonLogs extends BaseCommand {
       if (this.jsonEnabled()) this.line({ line });
       else this.log('%s', showLogLine(line));
     };
+    if (flags.follow) this.untilInterrupted();
     for (const text of await lastLines(logFile, flags.lines)) print(text);
     if (!flags.follow) return;
     for await (const text of followLines(logFile, new AbortController().signal)) print(text);

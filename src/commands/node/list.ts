@@ -61,6 +61,7 @@ export default class NodeList extends BaseCommand {
       this.log('%s', await table(columns, nodes));
       return { nodes };
     }
+    this.untilInterrupted();
     for await (const _ of changes(client, { type: 'node.*' }, new AbortController().signal)) {
       const nodes = await read();
       if (this.jsonEnabled()) this.line({ nodes });

@@ -33,6 +33,7 @@ export default class NodeLogs extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(NodeLogs);
     const { unit, lines, follow } = flags;
+    if (follow) this.untilInterrupted();
     const input = { node: args.node, unit, lines, follow };
     for await (const entry of this.client(flags).stream('nodes.logs', input)) {
       if ('dropped' in entry) this.#missing(entry.dropped);

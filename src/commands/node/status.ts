@@ -41,6 +41,7 @@ export default class NodeStatus extends BaseCommand {
       this.log('%s', describeReport(report, since));
       return report;
     }
+    this.untilInterrupted();
     const { id } = report.node;
     const { signal } = new AbortController();
     for await (const _ of changesAndEvery(client, { object: id }, REFRESH_MS, signal)) {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 
+import { LABEL_KEY } from '../../core/types/constants/label-key.js';
 import { Bytes, Named, Timestamp, Uuid } from './common.js';
 import { Hardware } from './hardware.js';
 import { SampleAt } from './sample.js';
@@ -22,8 +23,6 @@ export const NodeStatus = Type.Union([
   Type.Literal('retired'),
   Type.Literal('failed'),
 ]);
-
-const LABEL_KEY = '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$';
 
 export const Labels = Type.Record(
   Type.String({ pattern: LABEL_KEY }),

@@ -98,6 +98,7 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         const back = await cli('node', 'wait', 'node-42', '--for', 'online', ...PATIENCE);
         expect(back.status, machine.console.slice(-4_000)).toBe(0);
         const third = await client.call('nodes.get', { node: 'node-42' });
+        const log = await cli('node', 'logs', 'node-42', '--lines', '60');
 
         const deleted = documentOf(await cli('node', 'delete', 'node-42', '--yes', '--json'));
         await machine.cutPower();
@@ -127,7 +128,7 @@ describe.skipIf(missing('root', 'loop', 'qemu', 'debian'))(
         expect(away.status).toBe('offline');
         expect(places).toBe('');
         expect(known).toContain('/syntropy/join.env');
-        expect(third.agent?.version).toBe(NEXT_VERSION);
+        expect(third.agent?.version, log.stdout).toBe(NEXT_VERSION);
         expect(third.agent?.bootId).not.toBe(second.agent?.bootId);
         expect(deleted).toMatchObject({ outcome: 'removed', wiped: true });
         expect(nodes).toEqual([]);

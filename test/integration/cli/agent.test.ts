@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { joinToken } from '../../support/agents.js';
-import { runCli, startCli } from '../../support/cli.js';
+import { ended as endOf, runCli, runShell, startCli } from '../../support/cli.js';
 import { remoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -108,6 +108,19 @@ describe('the agent’s commands', () => {
     expect(failureOf(after.stdout).code).toBe('AGENT_NOT_JOINED');
   });
 
+  it('say how to run what has joined, also where it is kept in a directory of its own', async () => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const [here, there] = [machine.file('here'), machine.file('it’s there')];
+    const token = await joinToken(world, { uses: 2 });
+
+    const usual = await runCli(['agent', 'join', token, '--name', 'a'], { stateDir: here });
+    const own = await runCli(['agent', 'join', token, '--name', 'b', '--state-dir', there]);
+
+    expect(usual.stderr).toBe('Run its agent with: syntropy agent run\n');
+    expect(own.stderr).toBe(`Run its agent with: syntropy agent run --state-dir '${there}'\n`);
+  });
+
   it('leave, which ends the agent that runs and takes the keys away', async () => {
     await using world = await remoteWorld();
     await using machine = await scratchFolder();
@@ -151,6 +164,82 @@ describe('the agent’s commands', () => {
     expect([kept.status, failureOf(kept.stdout).code]).toEqual([6, 'DAEMON_UNREACHABLE']);
     expect(JSON.parse(forced.stdout)).toMatchObject({ agent: { told: false } });
   });
+
+  it('are about this machine, whichever daemon the context means', async () => {
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    const elsewhere = { url: 'https://grid.example:8080', trust: { kind: 'system' } };
+    await mkdir(at.stateDir);
+    await writeFile(
+      path.join(at.stateDir, 'contexts.json'),
+      JSON.stringify({ current: 'prod', contexts: { prod: elsewhere } }),
+    );
+
+    const codes = await Promise.all(
+      [['status'], ['join', 'x'], ['leave', '--yes']].map(async (verb) => {
+        const { stdout } = await runCli(['agent', ...verb, '--json'], at);
+        return failureOf(stdout).code;
+      }),
+    );
+    const run = await runCli(['agent', 'run'], at);
+    const asked = await runCli(['agent', 'status', '--context', 'prod', '--json'], at);
+
+    expect(codes).toEqual(['AGENT_NOT_JOINED', 'JOIN_TOKEN_INVALID', 'AGENT_NOT_JOINED']);
+    expect(run.stderr).toContain('This machine has joined no grid.');
+    expect(failureOf(asked.stdout).message).toContain('There is no flag --context');
+  });
+
+  it('say which process runs already, which ends with the command that started it', async () => {
+    await using world = await remoteWorld();
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+    await runCli(['agent', 'join', await joinToken(world), '--name', 'node-02'], at);
+    const command = startCli(['agent', 'run'], at);
+    await waitFor(
+      'the node to be online',
+      async () => (await world.admin.call('nodes.get', { node: 'node-02' })).status === 'online',
+    );
+    const { pid } = JSON.parse((await runCli(['agent', 'status', '--json'], at)).stdout).agent;
+
+    const second = await runCli(['agent', 'run'], at);
+    command.kill('SIGKILL');
+    await waitFor('the agent to end as well', async () => {
+      const { stdout } = await runCli(['agent', 'status', '--json'], at);
+      return !JSON.parse(stdout).agent.isRunning;
+    });
+
+    expect(second.status).toBe(5);
+    expect(second.stderr).toContain(`process ${pid}`);
+    expect(second.stderr).toContain('systemctl stop syntropy-agent');
+  }, 60_000);
+
+  it('read no more of a pipe than a token can be long', async () => {
+    await using machine = await scratchFolder();
+    const at = { stateDir: machine.file('state') };
+
+    const endless = await runShell('yes | syntropy agent join - --json', at);
+
+    expect([endless.status, failureOf(endless.stdout).code]).toEqual([3, 'JOIN_TOKEN_INVALID']);
+  });
+
+  it.each(['', 'null', '{"token":'])(
+    'take %j on the stdin of their program for no token',
+    async (given) => {
+      await using machine = await scratchFolder();
+
+      const program = spawn(process.execPath, [
+        AGENT,
+        'join',
+        '--state-dir',
+        machine.file('state'),
+      ]);
+      program.stdin.end(given);
+      const { status, stderr } = await endOf(program);
+
+      expect(status).toBe(3);
+      expect(stderr).toContain('no join token');
+    },
+  );
 
   it('run nothing where nothing was joined', async () => {
     const result = await runCli(['agent', 'run']);

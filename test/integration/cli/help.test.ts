@@ -20,6 +20,7 @@ interface Manifest {
 
 const manifest: Manifest = JSON.parse(readFileSync('dist/oclif.manifest.json', 'utf8'));
 const ids = Object.keys(manifest.commands).toSorted();
+const topics = ['agent', 'node', 'node:token'];
 /** They print what is no document: a shell's script, help, or the log of a daemon in the foreground. */
 const WITHOUT_JSON = ['agent:run', 'daemon:run', 'help'];
 
@@ -28,6 +29,11 @@ describe('the help of', () => {
     const { stdout, stderr, status } = await runCli([...id.split(':'), '--help']);
     expect([stderr, status]).toEqual(['', 0]);
     expect(stdout).toBe(golden(`help/${id.replaceAll(':', '-')}.txt`, stdout));
+  });
+
+  it.each(topics)('the topic %s is as it was', async (topic) => {
+    const { stdout } = await runCli([...topic.split(':'), '--help']);
+    expect(stdout).toBe(golden(`help/topic-${topic.replaceAll(':', '-')}.txt`, stdout));
   });
 
   it('the program itself is as it was, but for the version', async () => {

@@ -55,6 +55,24 @@ describe('node create', () => {
     expect(cancels).toHaveLength(1);
   });
 
+  it('leaves at a second Ctrl-C, which is a failure like others under --json', async () => {
+    const write = scriptedWrite();
+    // The daemon has heard of it, and the write does not end.
+    const answers = { ...write.answers, 'operations.cancel': () => undefined };
+    await using daemon = await scriptedDaemon(answers);
+    const child = startCli([...TO_FILE, '--json'], daemon);
+    const end = ended(child);
+    const called = (name: string) => () => daemon.calls.some(({ operation }) => operation === name);
+    await waitFor('the command to follow', called('events.follow'));
+    child.kill('SIGINT');
+    await waitFor('the daemon to hear of it', called('operations.cancel'));
+    child.kill('SIGINT');
+
+    const result = await end;
+    expect(result.status).toBe(130);
+    expect(documentOf(result)).toMatchObject({ error: { code: 'OPERATION_CANCELLED' } });
+  });
+
   it('describes a stick that a failure has left behind', async () => {
     const write = scriptedWrite();
     await using daemon = await scriptedDaemon(write.answers);

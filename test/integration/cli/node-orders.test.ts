@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { documentOf, runCli } from '../../support/cli.js';
 import { type RemoteWorld, remoteWorld } from '../../support/remote-world.js';
+import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const failureOf = (stdout: string) => JSON.parse(stdout).error;
@@ -123,6 +124,40 @@ describe('the commands that tell a node something', () => {
       details: { problem: 'TARGET_NOT_KEPT' },
     });
   }, 60_000);
+
+  it('say that an order is kept for a node that is not there, by its name', async () => {
+    const at = '2026-01-02T03:04:05.000Z';
+    const away = nodeNamed('node-02', {
+      status: 'offline',
+      agent: {
+        approval: 'approved',
+        joinedAt: at,
+        generation: 2,
+        observedGeneration: 1,
+        problems: [],
+      },
+    });
+    await using daemon = await scriptedDaemon({
+      'nodes.drain': () => away,
+      'nodes.get': () => away,
+      'events.list': () => ({ events: [], cursor: '0' }),
+      'events.follow': () => undefined,
+    });
+
+    const drained = await runCli(
+      ['node', 'drain', 'node-02', '--wait', '--timeout', '1s', '--json'],
+      daemon,
+    );
+
+    expect([drained.status, failureOf(drained.stdout)]).toMatchObject([
+      7,
+      {
+        message:
+          'Node node-02 is offline, and not as it was told to be, in time. The order is kept until it comes back.',
+        details: { node: away.id, status: 'offline' },
+      },
+    ]);
+  });
 
   it('restart and delete nothing that is not there, but by force', async () => {
     await using grown = await grid();

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { AppError } from '../../../src/core/types/errors/app-error.js';
 import { type ErrorCode, errorCodes } from '../../../src/core/types/errors/codes.js';
-import { documentOf, runCli, runOnTerminal, runShell } from '../../support/cli.js';
+import { documentOf, ended, runCli, runOnTerminal, runShell, startCli } from '../../support/cli.js';
 import { nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
+import { scriptedWrite } from '../../support/scripted-write.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const ESCAPE = '\u001B';
 const withNodes = (...names: string[]) =>
@@ -123,6 +125,124 @@ describe('the exit status', () => {
       expect(stdout).toMatch(new RegExp(`^\\s*${code}\\s+\\S`, 'm'));
     }
     expect(status).toBe(0);
+  });
+});
+
+/** What is left of a wait that somebody ends. */
+async function interrupted(...flags: string[]) {
+  await using daemon = await scriptedDaemon({
+    'events.list': () => ({ events: [], cursor: '0' }),
+    'nodes.get': () => nodeNamed('node-01'),
+    'events.follow': () => undefined,
+  });
+  const command = startCli(['node', 'wait', 'node-01', '--for', 'online', ...flags], daemon);
+  const end = ended(command);
+  await waitFor('it to wait', () =>
+    daemon.calls.some(({ operation }) => operation === 'events.follow'),
+  );
+  command.kill('SIGINT');
+  return end;
+}
+
+describe('Ctrl-C', () => {
+  it('during a wait is a failure like others under --json', async () => {
+    const result = await interrupted('--json');
+    expect(documentOf(result)).toMatchObject({
+      schemaVersion: 1,
+      error: { code: 'OPERATION_CANCELLED' },
+    });
+    expect([result.stderr, result.status]).toEqual(['', 130]);
+  });
+
+  it('ends what is shown until then, and adds nothing to it', async () => {
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '0' }),
+      'nodes.list': () => ({ nodes: [nodeNamed('node-01')] }),
+      'events.follow': () => undefined,
+    });
+    for (const flags of [['--json'], []]) {
+      const command = startCli(['node', 'list', '--watch', ...flags], daemon);
+      const end = ended(command);
+      let shown = '';
+      command.stdout?.once('data', (text: string) => {
+        shown = text;
+        command.kill('SIGINT');
+      });
+      expect(await end).toMatchObject({ stdout: shown, stderr: '', status: 130 });
+    }
+  });
+
+  it('ends a wait that shows its progress on a terminal', async () => {
+    await using daemon = await scriptedDaemon(scriptedWrite().answers);
+    const { stdout, status } = await runOnTerminal(
+      ['operation', 'wait', '018f6e2a-0000-7000-8000-0000000000aa'],
+      { ...daemon, typed: [{ after: /40\s?%|400/, text: '\u0003' }], timeoutMs: 10_000 },
+    );
+    expect(status).toBe(130);
+    expect(stdout).toContain('Interrupted.');
+  });
+
+  it('during a wait is told in a word otherwise', async () => {
+    const { stdout, stderr, status } = await interrupted();
+    expect([stdout, status]).toEqual(['', 130]);
+    expect(stderr).toBe('Interrupted.\n');
+  });
+});
+
+describe('a wait of a month', () => {
+  it('is not over at once', async () => {
+    let reads = 0;
+    await using daemon = await scriptedDaemon({
+      'events.list': () => ({ events: [], cursor: '0' }),
+      'nodes.get': () => nodeNamed('node-01', { status: reads++ < 4 ? 'online' : 'offline' }),
+      // Each ends at once, so that the node is read again.
+      'events.follow': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end();
+        return undefined;
+      },
+    });
+    const { stdout, stderr } = await runCli(
+      ['node', 'wait', 'node-01', '--for', 'offline', '--timeout', '30d'],
+      daemon,
+    );
+    expect([stdout, stderr]).toEqual(['Node node-01 is offline.\n', '']);
+  });
+});
+
+describe('a request that may take a month', () => {
+  it('is not given up at once', async () => {
+    await using daemon = await scriptedDaemon({
+      'daemon.backup': () => ({ path: '/a', sizeBytes: 1, schemaVersion: 1, rows: 1 }),
+    });
+    const { stderr, status } = await runCli(['daemon', 'backup', '/a', '--timeout', '30d'], daemon);
+    expect([stderr, status]).toEqual(['', 0]);
+  });
+});
+
+describe('what the command line lacks', () => {
+  it.each([
+    [
+      ['node', 'wait', 'node-01'],
+      '--for is missing: Status to wait for. May be repeated: any of them will do.',
+    ],
+    [
+      ['agent', 'join'],
+      '<token> is missing: The token, or - to read it from standard input, where nobody else sees it.',
+    ],
+    [['member', 'add'], '<name> is missing'],
+    [
+      ['node', 'token', 'create', '--reusable', 'many'],
+      '--reusable: Expected an integer but received: many.',
+    ],
+    [
+      ['node', 'token', 'create', '--discover', '--daemon-url', 'https://x'],
+      '--daemon-url=https://x cannot also be provided when using --discover.',
+    ],
+  ])('is said in sentences: %j', async (argv, sentence) => {
+    const { stderr, stdout, status } = await runCli(argv);
+    expect([stdout, status]).toEqual(['', 2]);
+    expect(stderr).toContain(`Error: ${sentence}`);
+    expect(stderr).not.toContain(';');
   });
 });
 

@@ -23,6 +23,15 @@ describe('a duration', () => {
     },
   );
 
+  it.each(['99999d', '3651d', '522w'])('of %s is longer than any may be', (text) => {
+    expect(() => parseDuration(text, 'ttl')).toThrow(
+      expect.objectContaining({
+        code: 'USAGE_INVALID',
+        message: `--ttl "${text}" is too long; the longest is 3650d.`,
+      }),
+    );
+  });
+
   it('is the sum of its parts, or refused: it is never guessed', () => {
     const part = fc.tuple(fc.integer({ min: 1, max: 999 }), fc.constantFrom('ms', 's', 'm', 'h'));
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -47,10 +47,44 @@ describe('a failure', () => {
     });
   });
 
-  it('keeps to one line what the parser says on several', () => {
-    const message = 'Missing 1 required arg:\nnode  Id of it.\nother\nSee more help with --help';
-    const error = Object.assign(new Error(message), { oclif: { exit: 2 } });
-    expect(failureOf(error).message).toBe('Missing 1 required arg: node  Id of it.; other');
+  it('names each argument that is missing, in the words of its description', () => {
+    const message = 'Missing 2 required args:\nnode  Id or name of\n      it.\nother';
+    const error = Object.assign(new Error(message), {
+      oclif: { exit: 2 },
+      args: [{ name: 'node', description: 'Id or name of it.' }, { name: 'other' }],
+    });
+    expect(failureOf(error).message).toBe(
+      '<node> is missing: Id or name of it. <other> is missing.',
+    );
+  });
+
+  it('names each flag that is missing, also one that is called as a word of a sentence', () => {
+    const message = 'The following error occurred:\n  Missing required flag for';
+    const flags = { for: { required: true, summary: 'Status to wait for.' }, timeout: {} };
+    const error = Object.assign(new Error(message), {
+      oclif: { exit: 2 },
+      parse: { input: { flags }, output: { flags: {} } },
+    });
+    expect(failureOf(error).message).toBe('--for is missing: Status to wait for.');
+  });
+
+  it.each([
+    [
+      'The following errors occurred:\n  \u001B[2m--a cannot also be provided when using --b\n  --c too\u001B[22m',
+      '--a cannot also be provided when using --b. --c too.',
+    ],
+    [
+      'Parsing --count \n\tExpected an integer but received: x',
+      '--count: Expected an integer but received: x.',
+    ],
+    ['Unexpected argument: extra', 'Unexpected argument: extra.'],
+  ])('makes sentences of what the parser has no fields for: %j', (text, message) => {
+    const error = Object.assign(new Error(`${text}\nSee more help with --help`), {
+      oclif: { exit: 2 },
+      args: text.startsWith('Unexpected') ? ['extra'] : undefined,
+      parse: { input: { flags: { for: { required: true } } }, output: { flags: { for: 'x' } } },
+    });
+    expect(failureOf(error).message).toBe(message);
   });
 
   it('is an interruption where a question was answered with Ctrl-C', () => {

@@ -18,4 +18,22 @@ describe('labels', () => {
   it.each(['attic', '=x', ''])('are not written as %j', (text) => {
     expect(() => labelsOf([text])).toThrow(expect.objectContaining({ code: 'USAGE_INVALID' }));
   });
+
+  it.each(['Bad Key=1', '-a=1', 'a-=1', `${'k'.repeat(64)}=1`])(
+    'have no key such as that of %j',
+    (text) => {
+      expect(() => labelsOf([text])).toThrow(
+        expect.objectContaining({
+          code: 'USAGE_INVALID',
+          message: expect.stringContaining('letters, digits'),
+        }),
+      );
+    },
+  );
+
+  it('are not removed by a key that none can have', () => {
+    expect(() => labelChange(['Bad Key-'])).toThrow(
+      expect.objectContaining({ code: 'USAGE_INVALID' }),
+    );
+  });
 });

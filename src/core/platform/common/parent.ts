@@ -24,6 +24,15 @@ export async function tellParent(message: ParentMessage): Promise<void> {
   if (process.connected) process.disconnect();
 }
 
+/**
+ * Calls back when the process that started this one is no more, where that one gave it a channel; without, as under a service manager, never.
+ * `forget` lets go of the channel, which keeps this process alive.
+ */
+export function whenParentEnds(act: () => void): { forget(): void } {
+  if (process.connected) process.once('disconnect', act);
+  return { forget: () => process.off('disconnect', act) };
+}
+
 export function failureMessage(error: unknown): FailureMessage {
   const known = error instanceof AppError ? error : undefined;
   const code = known?.code ?? 'INTERNAL';

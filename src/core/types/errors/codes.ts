@@ -149,7 +149,9 @@ export const errorCodes = {
   NODE_NOT_PENDING: refused('It waits for nobody; see `syntropy node status`.'),
   AGENT_JOINED: refused('Leave the grid first, with `syntropy agent leave`.'),
   AGENT_NOT_JOINED: refused('Join with `syntropy agent join <token>`.'),
-  AGENT_RUNNING: refused('Stop it first, or use another state directory.'),
+  AGENT_RUNNING: refused(
+    'Stop it first: Ctrl-C where it runs, `kill <pid>`, or `systemctl stop syntropy-agent` for the service. Or use another state directory.',
+  ),
   AGENT_MACHINE_CHANGED: refused(
     'If its disk was moved on purpose, let it in with `syntropy node approve`.',
   ),

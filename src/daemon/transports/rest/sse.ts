@@ -3,9 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
 
 import { AppError } from '../../../core/types/errors/app-error.js';
+import { atTime } from '../../../core/utils/deadline.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
 import { cursorOf, wireText } from '../wire-text.js';
-import { atTime } from '../deadline.js';
 import { toProblem } from './problem.js';
 
 export interface SseOptions {

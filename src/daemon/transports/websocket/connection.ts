@@ -10,11 +10,11 @@ import type { ClientFrame } from './frames.js';
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { messageText } from '../../../core/platform/common/message-text.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
+import { atTime } from '../../../core/utils/deadline.js';
 import { isOperationId } from '../../dispatch.js';
 import { toProblem } from '../rest/problem.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
 import { cursorOf, wireText } from '../wire-text.js';
-import { atTime } from '../deadline.js';
 import { parseFrame } from './frames.js';
 
 const AUTH_TIMEOUT_MS = 10_000;
