@@ -30,7 +30,7 @@ import { tidySample } from '../../core/utils/tidy-sample.js';
 const PROOF_TIMEOUT_MS = 10_000;
 const SILENCE_MS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS * 1_000;
 const CLOSE_GRACE_MS = 3_000;
-/** An agent has a heartbeat and little else to say. Whoever says more is none of ours, or broken. */
+/** An agent has a heartbeat and little else to say unasked. Whoever says more is none of ours, or broken. */
 const MAX_FRAMES_PER_WINDOW = 120;
 const WINDOW_MS = 10_000;
 
@@ -134,8 +134,12 @@ export class AgentConnection {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    if (!this.#isWithinRate()) return this.#close(CLOSE.policy, 'too_many_frames');
+    // It has been said why it ends, and nothing more is looked at.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     const frame = isBinary ? undefined : parsed(data);
+    if (!this.#wasAskedFor(frame) && !this.#isWithinRate()) {
+      return this.#close(CLOSE.policy, 'too_many_frames');
+    }
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
     if ('hardware' in frame) return this.#describe(frame.hardware);
@@ -277,6 +281,11 @@ export class AgentConnection {
   #skewOf(at: string): number | undefined {
     const skewMs = Date.parse(at) - this.#deps.now().getTime();
     return Number.isSafeInteger(skewMs) ? skewMs : undefined;
+  }
+
+  /** However many read its log, an agent that answers says no more than it should. */
+  #wasAskedFor(frame: AgentFrame | undefined): boolean {
+    return frame !== undefined && 'logLines' in frame && this.#logs.takeOwed(frame.logLines.id);
   }
 
   #isWithinRate(): boolean {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { AgentLog } from '../../../src/agent/agent-log.js';
+import { MAX_READERS } from '../../../src/daemon/agents/log-requests.js';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { runCli } from '../../support/cli.js';
 import { type Replica, remoteWorld } from '../../support/remote-world.js';
@@ -69,6 +70,38 @@ describe('the log of a node', () => {
     expect(last).toEqual(Array.from({ length: 70 }, (_, at) => `line ${at + 1} “€”`));
     expect(followed).toEqual(['line 70 “€”', 'new']);
   });
+
+  it('is read as often and by as many as may, and the node stays connected', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    for (let line = 1; line <= 1_000; line += 1) agent.agentLog.info(`line ${line}`, {});
+
+    const counts: number[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      counts.push((await read(world, { lines: 1_000 }, 999_999)).length);
+    }
+
+    expect(counts).toEqual(Array.from({ length: 20 }, () => 1_000));
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  });
+
+  it('is followed by as many as may while it is busy, and the node stays connected', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    const everyMs = 50;
+    // More frames of all together than an agent may send unasked: one each for every half a second.
+    const wanted = 10_000 / everyMs;
+    const busy = setInterval(() => agent.agentLog.info('busy', {}), everyMs);
+
+    const followed = await Promise.all(
+      Array.from({ length: MAX_READERS }, () => read(world, { lines: 0, follow: true }, wanted)),
+    ).finally(() => clearInterval(busy));
+
+    expect(followed.map((lines) => lines.length)).toEqual(followed.map(() => wanted));
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  }, 30_000);
 
   it('cannot be read of a node that is not connected, nor by another member', async () => {
     await using world = await remoteWorld();
