@@ -18,6 +18,8 @@ import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
 const MAX_AGENTS = 10_000;
+/** Of 1,000 agents that are told in one round: more than there can be, with those whose end could not be noted. */
+const MAX_PAGES = 20;
 /** Events after which a connection may no longer be its node’s, or a node is to be something else. */
 const ENDS = /^node\.(removed|retired|rejected|joined|deleted?)$/;
 const ORDERS = /^node\.(updated?|restart(-ordered)?|(un)?drain(ed)?|deleted?)$/;
@@ -168,8 +170,15 @@ export class AgentHub {
 
   async #tell(): Promise<void> {
     try {
-      const behind = await this.#deps.store.behind(this.#deps.daemonId);
-      for (const { sessionId, desired } of behind) this.#connections.get(sessionId)?.tell(desired);
+      let last: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const behind = await this.#deps.store.behind(this.#deps.daemonId, last);
+        for (const { sessionId, desired } of behind) {
+          this.#connections.get(sessionId)?.tell(desired);
+        }
+        last = behind.at(-1)?.nodeId;
+        if (last === undefined) return;
+      }
     } catch (error) {
       // Whoever connects anew is told as well.
       this.#deps.log.warn({ err: error }, 'agents could not be told what is wanted of them');
