@@ -6,7 +6,7 @@ import { AgentLog } from '../../../src/agent/agent-log.js';
 import { MAX_READERS } from '../../../src/daemon/agents/log-requests.js';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { runCli } from '../../support/cli.js';
-import { type Replica, remoteWorld } from '../../support/remote-world.js';
+import { type RemoteWorld, type Replica, remoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -36,6 +36,19 @@ async function onlineAt(world: Replica, agent: Awaited<ReturnType<typeof testAge
     const node = await world.admin.call('nodes.get', { node: 'node-02' });
     return node.status === 'online';
   });
+}
+
+/** A transaction that changes a node, and goes on for as long as the test does. */
+async function held({ database }: RemoteWorld, name: string) {
+  const client = await database.pool.connect();
+  await client.query('begin');
+  await client.query('select from nodes where name = $1 for update', [name]);
+  return {
+    async [Symbol.asyncDispose]() {
+      await client.query('rollback');
+      client.release();
+    },
+  };
 }
 
 // Goal: an operator sees what an agent says from wherever it is connected, and nothing else of the machine.
@@ -102,6 +115,16 @@ describe('the log of a node', () => {
     expect(followed.map((lines) => lines.length)).toEqual(followed.map(() => wanted));
     expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
   }, 30_000);
+
+  it('is read while something changes the node', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    agent.agentLog.info('here', {});
+    await using _ = await held(world, 'node-02');
+
+    expect(await read(world, { lines: 1 }, 1)).toEqual(['here']);
+  });
 
   it('cannot be read of a node that is not connected, nor by another member', async () => {
     await using world = await remoteWorld();

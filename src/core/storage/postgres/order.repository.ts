@@ -7,7 +7,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../utils/node-life.js';
 import { appendEvent } from './event.repository.js';
 import { tellAnew } from './node-desired.js';
-import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
+import { findNode, lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 
 const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
@@ -72,15 +72,13 @@ export class OrderRepository implements OrderStore {
   }
 
   async session(ref: string): Promise<NodeSession> {
-    return this.#db.transaction().execute(async (tx) => {
-      const { id, name } = await lockNode(tx, ref);
-      const { rows } = await sql<NodeSession>`
-        select node_id as "nodeId", session_id as "sessionId", daemon_id as "daemonId" from node_agents where node_id = ${id} and ${isLive}`.execute(
-        tx,
-      );
-      if (rows[0]) return rows[0];
-      throw notThere(id, name, 'so it cannot be asked');
-    });
+    const { id, name } = await findNode(this.#db, ref);
+    const { rows } = await sql<NodeSession>`
+      select node_id as "nodeId", session_id as "sessionId", daemon_id as "daemonId" from node_agents where node_id = ${id} and ${isLive}`.execute(
+      this.#db,
+    );
+    if (rows[0]) return rows[0];
+    throw notThere(id, name, 'so it cannot be asked');
   }
 
   async hasAgent(nodeId: string): Promise<boolean> {
