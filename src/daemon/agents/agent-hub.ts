@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
 import type { MachineStore } from '../../core/services/node/machine.ports.js';
 import type { SampleSink } from '../../core/services/node/sample.ports.js';
+import type { EventType } from '../../core/types/models/event.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
 import type { LogRequest, LogSink } from './log-requests.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
@@ -21,8 +22,19 @@ const MAX_AGENTS = 10_000;
 /** Of 1,000 agents that are told in one round: more than there can be, with those whose end could not be noted. */
 const MAX_PAGES = 20;
 /** Events after which a connection may no longer be its node’s, or a node is to be something else. */
-const ENDS = /^node\.(removed|retired|rejected|joined|deleted?)$/;
-const ORDERS = /^node\.(updated?|restart(-ordered)?|(un)?drain(ed)?|deleted?)$/;
+const ENDS: ReadonlySet<string> = new Set<EventType>([
+  'node.removed',
+  'node.retired',
+  'node.rejected',
+  'node.joined',
+]);
+const ORDERS: ReadonlySet<string> = new Set<EventType>([
+  'node.updated',
+  'node.restart-ordered',
+  'node.drained',
+  'node.undrained',
+  'node.dismissed',
+]);
 
 type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' | 'disconnect'>;
 
@@ -135,8 +147,8 @@ export class AgentHub {
 
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {
-    if (type === undefined || ENDS.test(type)) this.#stale.offer(undefined);
-    if (type === undefined || ORDERS.test(type)) this.#orders.offer(undefined);
+    if (type === undefined || ENDS.has(type)) this.#stale.offer(undefined);
+    if (type === undefined || ORDERS.has(type)) this.#orders.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */

@@ -333,8 +333,12 @@ describe('a node that is deleted', () => {
     await online(world.admin);
 
     const deleted = await world.admin.call('nodes.delete', { node: 'node-02' });
+    const { events } = await world.admin.call('events.list', { after: '0', limit: 100 });
 
     expect(deleted).toMatchObject({ outcome: 'removed', wiped: true });
+    const types = events.map(({ type }) => type);
+    expect(types).toEqual(expect.arrayContaining(['node.dismissed', 'node.removed']));
+    expect(types).not.toContain('node.drained');
     expect(await ended).toBeUndefined();
     expect(await agent.files.membership()).toBeUndefined();
     expect(await readIdentity(agent.files.directory)).toBeUndefined();

@@ -44,14 +44,19 @@ export class OrderRepository implements OrderStore {
   drain(ref: string, reason: string | undefined): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
       const { id } = await lockNode(tx, ref);
-      return setDrained(tx, id, { reason: reason ?? null });
+      const drained = await setDrained(tx, id, { reason: reason ?? null });
+      await announce(tx, 'node.drained', drained, reason);
+      return toNode(drained);
     });
   }
 
   undrain(ref: string): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
       const { id, drained_at } = await lockNode(tx, ref);
-      return drained_at === null ? read(tx, id) : setDrained(tx, id, undefined);
+      if (drained_at === null) return read(tx, id);
+      const undrained = await setDrained(tx, id, undefined);
+      await announce(tx, 'node.undrained', undrained);
+      return toNode(undrained);
     });
   }
 
@@ -67,7 +72,9 @@ export class OrderRepository implements OrderStore {
       if (numAffectedRows !== 1n) {
         throw notThere(row.id, row.name, 'so its machine cannot be told to take its keys away');
       }
-      return setDrained(tx, row.id, { reason: 'It is being deleted.' });
+      const dismissed = await setDrained(tx, row.id, { reason: 'It is being deleted.' });
+      await announce(tx, 'node.dismissed', dismissed);
+      return toNode(dismissed);
     });
   }
 
@@ -87,23 +94,28 @@ export class OrderRepository implements OrderStore {
   }
 }
 
+/** It takes no work from now on, or does again; its agent is told. */
 async function setDrained(
   tx: Transaction<unknown>,
   id: string,
   drained: { readonly reason: string | null } | undefined,
-): Promise<Node> {
+): Promise<NodeRow> {
   await tellAnew(tx, id);
   const { rows } = await sql<NodeRow>`
     update nodes set drained_at = case when ${drained !== undefined} then coalesce(drained_at, now()) end,
       drain_reason = ${drained?.reason ?? null}, updated_at = now(), version = version + 1
     where id = ${id} returning ${nodeColumns}`.execute(tx);
-  const row = requireRow(rows[0], id);
-  await appendEvent(tx, {
-    type: drained ? 'node.drained' : 'node.undrained',
-    object: { kind: 'node', id },
-    payload: { name: row.name, ...(drained?.reason ? { reason: drained.reason } : {}) },
-  });
-  return toNode(row);
+  return requireRow(rows[0], id);
+}
+
+async function announce(
+  tx: Transaction<unknown>,
+  type: 'node.drained' | 'node.undrained' | 'node.dismissed',
+  { id, name }: NodeRow,
+  reason?: string,
+): Promise<void> {
+  const payload = { name, ...(reason ? { reason } : {}) };
+  await appendEvent(tx, { type, object: { kind: 'node', id }, payload });
 }
 
 async function read(tx: Transaction<unknown>, id: string): Promise<Node> {
