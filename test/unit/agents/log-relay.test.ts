@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 
@@ -59,6 +58,8 @@ async function relays() {
 }
 
 const lines = (count: number) => Array.from({ length: count }, (_, n) => `line ${n}`);
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function until(wanted: () => boolean): Promise<void> {
   while (!wanted()) await turn();
