@@ -99,6 +99,7 @@ export class AgentHub {
         log,
         source,
         report: (sessionId, report) => store.report(sessionId, report),
+        describe: (sessionId, hardware) => machines.describe(sessionId, hardware),
         leave: (sessionId) => store.leave(sessionId),
         connect: async (proven) => {
           const connected = await this.#admission.prove(
@@ -113,14 +114,6 @@ export class AgentHub {
         onBeat: (beat) => {
           this.#heartbeats.add(beat);
           this.#ailments.heard(beat);
-        },
-        onHardware: (sessionId, hardware) => {
-          machines
-            .describe(sessionId, hardware)
-            // It is told again after the next welcome.
-            .catch((error: unknown) =>
-              log.warn({ err: error }, 'the hardware of a node could not be noted'),
-            );
         },
         onEnd: (sessionId) => {
           this.#heartbeats.forget(sessionId);
