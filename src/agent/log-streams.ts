@@ -1,11 +1,9 @@
 import type { AgentFrame, LogsWanted } from '../contract/agent/protocol.js';
 import type { AgentLog } from './agent-log.js';
 
-import { MAX_LOG_LINES } from '../contract/agent/protocol.js';
+import { LOG_BATCH_MS, MAX_LOG_LINES } from '../contract/agent/protocol.js';
 
 const MAX_STREAMS = 8;
-/** New lines are sent together, so that a busy log does not use up the frames that an agent may send. */
-const BATCH_MS = 500;
 
 /** The logs that the daemon reads on one connection. */
 export class LogStreams {
@@ -27,20 +25,20 @@ export class LogStreams {
     );
     // Listens first, so that no line is missing between the two.
     const stop = follow ? this.#log.listen((line) => stream.add(line)) : () => undefined;
-    this.#streams.set(id, () => {
+    const close = () => {
       stop();
       stream.close();
-    });
-    try {
-      const last = await this.#log.tail(lines);
-      for (let at = 0; at < last.length; at += MAX_LOG_LINES) {
-        const batch = last.slice(at, at + MAX_LOG_LINES);
-        this.#send({ logLines: { id, lines: batch, dropped: 0, end: false } });
-      }
-    } catch {
-      follow = false;
+    };
+    this.#streams.set(id, close);
+    const read = await this.#log.tail(lines).catch(() => undefined);
+    // Whoever asked may be gone by now, or have asked anew.
+    if (this.#streams.get(id) !== close) return;
+    const last = read ?? [];
+    for (let at = 0; at < last.length; at += MAX_LOG_LINES) {
+      const batch = last.slice(at, at + MAX_LOG_LINES);
+      this.#send({ logLines: { id, lines: batch, dropped: 0, end: false } });
     }
-    if (follow) return stream.begin();
+    if (read && follow) return stream.begin();
     this.close(id);
     this.#end(id);
   }
@@ -59,7 +57,7 @@ export class LogStreams {
   }
 }
 
-/** Lines that are sent together. More than fit are counted instead. */
+/** New lines are sent together, so that a busy log does not use up the frames that an agent may send. More than fit are counted instead. */
 class Batches {
   readonly #send: (lines: string[], dropped: number) => void;
   #lines: string[] = [];
@@ -81,7 +79,7 @@ class Batches {
       this.#send(this.#lines, this.#dropped);
       this.#lines = [];
       this.#dropped = 0;
-    }, BATCH_MS);
+    }, LOG_BATCH_MS);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -72,6 +72,14 @@ async function joined(world: RemoteWorld, name = 'node-02') {
 const heartbeat = (seq: number, more: object = {}) => ({
   heartbeat: { seq, at: new Date().toISOString(), observedGeneration: 1, ...more },
 });
+
+const logLines = (id: string) => ({ logLines: { id, lines: ['x'], dropped: 0, end: false } });
+
+async function readToTheEnd({ admin }: RemoteWorld, wanted: { lines: number; follow?: boolean }) {
+  let count = 0;
+  for await (const _ of admin.stream('nodes.logs', { node: 'node-02', ...wanted })) count += 1;
+  return count;
+}
 
 // Goal: a hostile agent harms nothing but itself.
 describe('whoever has proven nothing', () => {
@@ -178,6 +186,37 @@ describe('a node that is believed', () => {
     }
 
     expect(outcomes).toEqual([1008, 1008, 1008]);
+  });
+
+  it('is cut off when it floods with lines of a log that nobody reads', async () => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+
+    for (let n = 0; n < 200; n += 1) client.send(logLines(randomUUID()));
+
+    expect(await client.closed()).toBe(1008);
+  });
+
+  it.each([
+    ['the last lines', { lines: 1_000 }],
+    ['new ones', { lines: 0, follow: true }],
+  ])('is cut off when it answers who reads %s of its log with a flood', async (_, wanted) => {
+    await using world = await remoteWorld();
+    await using node = await joined(world);
+    await using client = await peer(world);
+    client.send(node.proof(client.nonce));
+    await client.frame('welcome');
+    const reading = readToTheEnd(world, wanted).catch((error: unknown) => error);
+    const asked = await client.frame('logs');
+
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the daemon says is what is tested
+    for (let n = 0; n < 400; n += 1) client.send(logLines((asked as { id: string }).id));
+
+    expect(await client.closed()).toBe(1008);
+    expect(await reading).toMatchObject({ code: 'NODE_OFFLINE' });
   });
 
   it('cannot claim to be further than the grid is, or to live in another time', async () => {

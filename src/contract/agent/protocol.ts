@@ -144,6 +144,9 @@ export const ReportFrame = Type.Object(
 /** Lines that fit one frame. */
 export const MAX_LOG_LINES = 64;
 
+/** From one frame of new lines to the next, of one log that is followed. The agent keeps to it, and the daemon counts by it. */
+export const LOG_BATCH_MS = 500;
+
 /** The last lines of a log of the agent's own, and new ones if it is followed. Nothing else of the machine can be read. */
 export const LogsWanted = Type.Object(
   {

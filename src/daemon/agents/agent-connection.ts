@@ -19,18 +19,18 @@ import {
   proofText,
   type Report,
 } from '../../contract/agent/protocol.js';
-import { latestOnly } from '../../core/utils/latest-only.js';
 import { type LogRequest, LogRequests, type LogSink } from './log-requests.js';
 import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../core/utils/node-life.js';
 import { tidySample } from '../../core/utils/tidy-sample.js';
+import { UntilNoted } from './until-noted.js';
 
 const PROOF_TIMEOUT_MS = 10_000;
 const SILENCE_MS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS * 1_000;
 const CLOSE_GRACE_MS = 3_000;
-/** An agent has a heartbeat and little else to say. Whoever says more is none of ours, or broken. */
+/** An agent has a heartbeat and little else to say unasked. Whoever says more is none of ours, or broken. */
 const MAX_FRAMES_PER_WINDOW = 120;
 const WINDOW_MS = 10_000;
 
@@ -54,11 +54,11 @@ export interface AgentConnectionDeps {
   /** @throws {AppError} why it is not believed. */
   readonly connect: (request: ConnectRequest) => Promise<Connected>;
   readonly report: (sessionId: string, report: Report) => Promise<void>;
+  readonly describe: (sessionId: string, hardware: Hardware) => Promise<void>;
   readonly leave: (sessionId: string) => Promise<void>;
   /** It is believed, and can be told things. */
   readonly onWelcome: () => void;
   readonly onBeat: (beat: Beat) => void;
-  readonly onHardware: (sessionId: string, hardware: Hardware) => void;
   /** It has been believed, and is no more. */
   readonly onEnd: (sessionId: string) => void;
 }
@@ -70,10 +70,16 @@ export class AgentConnection {
   readonly #deps: AgentConnectionDeps;
   readonly #nonce = randomBytes(32).toString('base64url');
   #silence: NodeJS.Timeout;
-  /** However many arrive while one is noted, the latest is noted once more. */
-  readonly #reports = latestOnly<Report>((report) => this.#note(report));
-  /** The last report, for as long as it could not be noted. */
-  #unnoted: Report | undefined;
+  /** Said once: a trouble that is over would stay until the node is told something else. */
+  readonly #reports = new UntilNoted<Report>(
+    (report) => this.#deps.report(this.sessionId, report),
+    (err) => this.#deps.log.warn({ err }, 'what an agent reports could not be noted'),
+  );
+  /** Said after each welcome and when it is another. */
+  readonly #hardware = new UntilNoted<Hardware>(
+    (hardware) => this.#deps.describe(this.sessionId, hardware),
+    (err) => this.#deps.log.warn({ err }, 'the hardware of a node could not be noted'),
+  );
   readonly #logs = new LogRequests((frame) => this.#send(frame));
   #node: Named | undefined;
   #told = 0;
@@ -134,8 +140,12 @@ export class AgentConnection {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    if (!this.#isWithinRate()) return this.#close(CLOSE.policy, 'too_many_frames');
+    // It has been said why it ends, and nothing more is looked at.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     const frame = isBinary ? undefined : parsed(data);
+    if (!this.#wasAskedFor(frame) && !this.#isWithinRate()) {
+      return this.#close(CLOSE.policy, 'too_many_frames');
+    }
     if (!frame) return this.#close(CLOSE.policy, 'bad_frame');
     if ('heartbeat' in frame) return this.#beat(frame.heartbeat);
     if ('hardware' in frame) return this.#describe(frame.hardware);
@@ -204,8 +214,8 @@ export class AgentConnection {
     }
     this.#seq = seq;
     this.#silence.refresh();
-    // The database may be back.
-    if (this.#unnoted) this.#reports.offer(this.#unnoted);
+    this.#reports.again();
+    this.#hardware.again();
     this.#deps.onBeat({
       nodeId: this.#node.id,
       sessionId: this.sessionId,
@@ -229,23 +239,12 @@ export class AgentConnection {
       return this.#close(CLOSE.policy, 'bad_frame');
     }
     this.#hardwareAt = at;
-    this.#deps.onHardware(this.sessionId, hardware);
+    this.#hardware.offer(hardware);
   }
 
   #report(report: Report): void {
     if (!this.#node) return this.#close(CLOSE.policy, 'bad_frame');
     this.#reports.offer(report);
-  }
-
-  async #note(report: Report): Promise<void> {
-    try {
-      await this.#deps.report(this.sessionId, report);
-      this.#unnoted = undefined;
-    } catch (error) {
-      // It is said once: a trouble that is over would stay until the node is told something else.
-      this.#unnoted = report;
-      this.#deps.log.warn({ err: error }, 'what an agent reports could not be noted');
-    }
   }
 
   /** Also when it broke off while it was being believed. */
@@ -277,6 +276,11 @@ export class AgentConnection {
   #skewOf(at: string): number | undefined {
     const skewMs = Date.parse(at) - this.#deps.now().getTime();
     return Number.isSafeInteger(skewMs) ? skewMs : undefined;
+  }
+
+  /** However many read its log, an agent that answers says no more than it should. */
+  #wasAskedFor(frame: AgentFrame | undefined): boolean {
+    return frame !== undefined && 'logLines' in frame && this.#logs.takeOwed(frame.logLines.id);
   }
 
   #isWithinRate(): boolean {

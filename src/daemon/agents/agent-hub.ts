@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
 import type { MachineStore } from '../../core/services/node/machine.ports.js';
 import type { SampleSink } from '../../core/services/node/sample.ports.js';
+import type { EventType } from '../../core/types/models/event.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
 import type { LogRequest, LogSink } from './log-requests.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
@@ -18,9 +19,22 @@ import { AgentConnection } from './agent-connection.js';
 import { Heartbeats } from './heartbeats.js';
 
 const MAX_AGENTS = 10_000;
+/** Of 1,000 agents that are told in one round: more than there can be, with those whose end could not be noted. */
+const MAX_PAGES = 20;
 /** Events after which a connection may no longer be its node’s, or a node is to be something else. */
-const ENDS = /^node\.(removed|retired|rejected|joined|deleted?)$/;
-const ORDERS = /^node\.(updated?|restart(-ordered)?|(un)?drain(ed)?|deleted?)$/;
+const ENDS: ReadonlySet<string> = new Set<EventType>([
+  'node.removed',
+  'node.retired',
+  'node.rejected',
+  'node.joined',
+]);
+const ORDERS: ReadonlySet<string> = new Set<EventType>([
+  'node.updated',
+  'node.restart-ordered',
+  'node.drained',
+  'node.undrained',
+  'node.dismissed',
+]);
 
 type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' | 'disconnect'>;
 
@@ -85,6 +99,7 @@ export class AgentHub {
         log,
         source,
         report: (sessionId, report) => store.report(sessionId, report),
+        describe: (sessionId, hardware) => machines.describe(sessionId, hardware),
         leave: (sessionId) => store.leave(sessionId),
         connect: async (proven) => {
           const connected = await this.#admission.prove(
@@ -99,14 +114,6 @@ export class AgentHub {
         onBeat: (beat) => {
           this.#heartbeats.add(beat);
           this.#ailments.heard(beat);
-        },
-        onHardware: (sessionId, hardware) => {
-          machines
-            .describe(sessionId, hardware)
-            // It is told again after the next welcome.
-            .catch((error: unknown) =>
-              log.warn({ err: error }, 'the hardware of a node could not be noted'),
-            );
         },
         onEnd: (sessionId) => {
           this.#heartbeats.forget(sessionId);
@@ -133,8 +140,8 @@ export class AgentHub {
 
   /** Told what has happened, here or elsewhere; nothing when it is not known what. */
   onEvent(type: string | undefined): void {
-    if (type === undefined || ENDS.test(type)) this.#stale.offer(undefined);
-    if (type === undefined || ORDERS.test(type)) this.#orders.offer(undefined);
+    if (type === undefined || ENDS.has(type)) this.#stale.offer(undefined);
+    if (type === undefined || ORDERS.has(type)) this.#orders.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */
@@ -168,8 +175,15 @@ export class AgentHub {
 
   async #tell(): Promise<void> {
     try {
-      const behind = await this.#deps.store.behind(this.#deps.daemonId);
-      for (const { sessionId, desired } of behind) this.#connections.get(sessionId)?.tell(desired);
+      let last: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const behind = await this.#deps.store.behind(this.#deps.daemonId, last);
+        for (const { sessionId, desired } of behind) {
+          this.#connections.get(sessionId)?.tell(desired);
+        }
+        last = behind.at(-1)?.nodeId;
+        if (last === undefined) return;
+      }
     } catch (error) {
       // Whoever connects anew is told as well.
       this.#deps.log.warn({ err: error }, 'agents could not be told what is wanted of them');

@@ -13,7 +13,7 @@ import { silent } from './log-router.js';
 const ALIVE_MS = 10_000;
 const SILENCE_MS = 3 * ALIVE_MS;
 const MAX_STREAMS = 256;
-/** Postgres takes 8,000 bytes in one notification, so lines go one by one. */
+/** Postgres takes 8,000 bytes in one notification, so lines go one by one. More than these are counted instead. */
 const MAX_WAITING = 2_000;
 
 const exact = { additionalProperties: false };
@@ -40,6 +40,14 @@ interface Read {
   heardAt: number;
 }
 
+interface Served {
+  readonly from: string;
+  stop: () => void;
+  heardAt: number;
+  /** Lines that could not be passed on since the last one that was. */
+  missing: number;
+}
+
 export interface LogRelayDeps {
   readonly daemonId: string;
   readonly log: Logger;
@@ -52,7 +60,7 @@ export interface LogRelayDeps {
 export class LogRelay {
   readonly #deps: LogRelayDeps;
   readonly #read = new Map<string, Read>();
-  readonly #served = new Map<string, { readonly stop: () => void; heardAt: number }>();
+  readonly #served = new Map<string, Served>();
   readonly #timer: NodeJS.Timeout;
   #sending: Promise<void> = Promise.resolve();
   #waiting = 0;
@@ -99,15 +107,15 @@ export class LogRelay {
   }
 
   #serve({ from, sessionId, wanted: { id, ...request } }: Opened): void {
+    const served: Served = { from, stop: () => undefined, heardAt: performance.now(), missing: 0 };
     const sink: LogSink = {
       lines: (lines, dropped) => {
-        for (const line of lines) {
-          this.#send(from, { logLines: { id, lines: [line], dropped, end: false } });
-          dropped = 0;
-        }
+        served.missing += dropped;
+        for (const line of lines) this.#pass(id, served, line);
       },
       end: (error) => {
         this.#served.delete(id);
+        if (served.missing > 0) this.#tellMissing(id, served);
         this.#send(from, { ended: { id, code: error?.code ?? '', message: error?.message ?? '' } });
       },
     };
@@ -116,12 +124,31 @@ export class LogRelay {
         throw new AppError('LIMIT_REACHED', `${MAX_STREAMS} logs are read here already.`);
       }
       // It may end before this returns.
-      this.#served.set(id, { stop: () => undefined, heardAt: performance.now() });
-      const stop = this.#deps.here(sessionId, id, request, sink);
-      if (this.#served.has(id)) this.#served.set(id, { stop, heardAt: performance.now() });
+      this.#served.set(id, served);
+      served.stop = this.#deps.here(sessionId, id, request, sink);
     } catch (error) {
       sink.end(error instanceof AppError ? error : new AppError('INTERNAL', 'It hit a bug.'));
     }
+  }
+
+  #pass(id: string, served: Served, line: string): void {
+    if (this.#waiting >= MAX_WAITING) {
+      served.missing += 1;
+      return;
+    }
+    const dropped = served.missing;
+    served.missing = 0;
+    this.#send(served.from, { logLines: { id, lines: [line], dropped, end: false } }, () => {
+      served.missing += dropped + 1;
+    });
+  }
+
+  #tellMissing(id: string, served: Served): void {
+    const dropped = served.missing;
+    served.missing = 0;
+    this.#send(served.from, { logLines: { id, lines: [], dropped, end: false } }, () => {
+      served.missing += dropped;
+    });
   }
 
   #arrived({ id, lines, dropped }: Static<typeof LogLinesFrame>['logLines']): void {
@@ -137,7 +164,8 @@ export class LogRelay {
       return this.#send(from, { ended: { id, code: 'NODE_OFFLINE', message: 'It has ended.' } });
     }
     served.heardAt = performance.now();
-    this.#send(from, { logLines: { id, lines: [], dropped: 0, end: false } });
+    // It is asked again.
+    if (this.#waiting < MAX_WAITING) this.#tellMissing(id, served);
   }
 
   /** A daemon that was killed says no good-bye. */
@@ -146,7 +174,8 @@ export class LogRelay {
     for (const [id, { heardAt }] of this.#served) if (heardAt < since) this.#stop(id);
     for (const [id, { heardAt, daemonId }] of this.#read) {
       if (heardAt < since) this.#forget(id)?.end(silent());
-      else this.#send(daemonId, { alive: { id, from: this.#deps.daemonId } });
+      else if (this.#waiting < MAX_WAITING)
+        this.#send(daemonId, { alive: { id, from: this.#deps.daemonId } });
     }
   }
 
@@ -161,18 +190,27 @@ export class LogRelay {
     this.#served.delete(id);
   }
 
-  /** One after the other, so that lines arrive in their order. What does not fit is lost, which the reader is told by its silence. */
-  #send(daemonId: string, message: Message): void {
-    if (this.#waiting >= MAX_WAITING) return;
+  /**
+   * One after the other, so that lines arrive in their order. Lines and signs of life wait in bounded numbers, which is up to who calls; of
+   * the rest there is one each for every reader.
+   * @param onLost - it could not be sent.
+   */
+  #send(daemonId: string, message: Message, onLost: () => void = () => undefined): void {
     this.#waiting += 1;
-    this.#sending = this.#sent(this.#sending, daemonId, JSON.stringify(message));
+    this.#sending = this.#sent(this.#sending, daemonId, JSON.stringify(message), onLost);
   }
 
-  async #sent(before: Promise<void>, daemonId: string, text: string): Promise<void> {
+  async #sent(
+    before: Promise<void>,
+    daemonId: string,
+    text: string,
+    onLost: () => void,
+  ): Promise<void> {
     await before;
     try {
       await this.#deps.send(daemonId, text);
     } catch (error) {
+      onLost();
       this.#deps.log.warn({ err: error }, 'another daemon could not be told');
     } finally {
       this.#waiting -= 1;

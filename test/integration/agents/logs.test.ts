@@ -3,9 +3,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { AgentLog } from '../../../src/agent/agent-log.js';
+import { MAX_READERS } from '../../../src/daemon/agents/log-requests.js';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { runCli } from '../../support/cli.js';
-import { type Replica, remoteWorld } from '../../support/remote-world.js';
+import { type RemoteWorld, type Replica, remoteWorld } from '../../support/remote-world.js';
 import { scratchFolder } from '../../support/scratch.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -35,6 +36,19 @@ async function onlineAt(world: Replica, agent: Awaited<ReturnType<typeof testAge
     const node = await world.admin.call('nodes.get', { node: 'node-02' });
     return node.status === 'online';
   });
+}
+
+/** A transaction that changes a node, and goes on for as long as the test does. */
+async function held({ database }: RemoteWorld, name: string) {
+  const client = await database.pool.connect();
+  await client.query('begin');
+  await client.query('select from nodes where name = $1 for update', [name]);
+  return {
+    async [Symbol.asyncDispose]() {
+      await client.query('rollback');
+      client.release();
+    },
+  };
 }
 
 // Goal: an operator sees what an agent says from wherever it is connected, and nothing else of the machine.
@@ -68,6 +82,48 @@ describe('the log of a node', () => {
 
     expect(last).toEqual(Array.from({ length: 70 }, (_, at) => `line ${at + 1} “€”`));
     expect(followed).toEqual(['line 70 “€”', 'new']);
+  });
+
+  it('is read as often and by as many as may, and the node stays connected', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    for (let line = 1; line <= 1_000; line += 1) agent.agentLog.info(`line ${line}`, {});
+
+    const counts: number[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      counts.push((await read(world, { lines: 1_000 }, 999_999)).length);
+    }
+
+    expect(counts).toEqual(Array.from({ length: 20 }, () => 1_000));
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  });
+
+  it('is followed by as many as may while it is busy, and the node stays connected', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    const everyMs = 50;
+    // More frames of all together than an agent may send unasked: one each for every half a second.
+    const wanted = 10_000 / everyMs;
+    const busy = setInterval(() => agent.agentLog.info('busy', {}), everyMs);
+
+    const followed = await Promise.all(
+      Array.from({ length: MAX_READERS }, () => read(world, { lines: 0, follow: true }, wanted)),
+    ).finally(() => clearInterval(busy));
+
+    expect(followed.map((lines) => lines.length)).toEqual(followed.map(() => wanted));
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  }, 30_000);
+
+  it('is read while something changes the node', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await onlineAt(world, agent);
+    agent.agentLog.info('here', {});
+    await using _ = await held(world, 'node-02');
+
+    expect(await read(world, { lines: 1 }, 1)).toEqual(['here']);
   });
 
   it('cannot be read of a node that is not connected, nor by another member', async () => {

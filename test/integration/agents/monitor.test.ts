@@ -79,6 +79,29 @@ describe('a node that tells of its machine', () => {
     expect(list.nodes[0]).not.toHaveProperty('hardware');
   }, 30_000);
 
+  it('is noted once the database takes it again', async () => {
+    await using world = await remoteWorld();
+    const { pool } = world.database;
+    await pool.query(`create function away() returns trigger language plpgsql as $$ begin raise 'away'; end $$;
+      create trigger away before update of hardware_info on nodes for each row execute function away()`);
+    const reports = madeUpReports(hardware, sample);
+    await using agent = await testAgent({ reports });
+    await agent.join(await joinToken(world), 'node-02');
+    await agent.run();
+    await waitFor('it to be told in vain', () =>
+      world.log.some((line) => line.includes('could not be noted')),
+    );
+    await pool.query('drop trigger away on nodes');
+
+    const noted = await waitFor(
+      'the hardware to be noted',
+      async () => (await world.admin.call('nodes.get', { node: 'node-02' })).hardware,
+    );
+
+    expect(noted).toEqual(hardware);
+    expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  }, 30_000);
+
   it('tells nothing for a node that is another’s by now', async () => {
     await using world = await remoteWorld();
     await using living02 = await living(world);

@@ -8,7 +8,7 @@ import { readIdentity } from '../../../src/agent/identity.js';
 import { Obedience } from '../../../src/agent/obedience.js';
 import { AgentRepository } from '../../../src/core/storage/postgres/agent.repository.js';
 import { CAPACITY, connectOnce, joinToken, testAgent } from '../../support/agents.js';
-import { remoteWorld } from '../../support/remote-world.js';
+import { type RemoteWorld, remoteWorld } from '../../support/remote-world.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const get = (admin: SyntropyClient, node = 'node-02') => admin.call('nodes.get', { node });
@@ -151,6 +151,20 @@ describe('a node that is told something', () => {
       offer: { cpuMillis: 199 },
     });
     expect(agent.log.filter((line) => line.startsWith('not connected'))).toEqual([]);
+  });
+
+  it('hears of it however many others do not do what they are told', async () => {
+    await using world = await remoteWorld();
+    await using agent = await testAgent();
+    await agent.join(await joinToken(world), 'node-02');
+    await agent.run();
+    const { id } = await online(world.admin);
+    await stuckBeside(world, id, 2_500);
+
+    const told = await world.admin.call('nodes.drain', { node: 'node-02' });
+    await settled(world.admin, told.agent?.generation);
+
+    expect(await agent.files.target()).toMatchObject({ drained: true });
   });
 
   it('says that it is done only when it lies on its disk', async () => {
@@ -319,8 +333,12 @@ describe('a node that is deleted', () => {
     await online(world.admin);
 
     const deleted = await world.admin.call('nodes.delete', { node: 'node-02' });
+    const { events } = await world.admin.call('events.list', { after: '0', limit: 100 });
 
     expect(deleted).toMatchObject({ outcome: 'removed', wiped: true });
+    const types = events.map(({ type }) => type);
+    expect(types).toEqual(expect.arrayContaining(['node.dismissed', 'node.removed']));
+    expect(types).not.toContain('node.drained');
     expect(await ended).toBeUndefined();
     expect(await agent.files.membership()).toBeUndefined();
     expect(await readIdentity(agent.files.directory)).toBeUndefined();
@@ -385,6 +403,23 @@ describe('what an agent reports', () => {
     });
   });
 });
+
+/** So many nodes whose agents are connected to the same daemon and behind for good, looked at before that one. */
+async function stuckBeside({ database }: RemoteWorld, nodeId: string, count: number) {
+  await database.pool.query(
+    `with made as (
+       insert into nodes (id, name, owner_id, status, status_since)
+       select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'stuck-' || n, o.owner_id, 'online', now()
+       from generate_series(1, $2::int) as s(n), nodes o where o.id = $1 returning id)
+     insert into node_agents (node_id, identity_key, wireguard_key, machine, approval, joined_at, session_id, daemon_id, generation)
+     select made.id, sha256(('i' || made.id)::bytea), sha256(('w' || made.id)::bytea), machine, approval, joined_at, gen_random_uuid(), daemon_id, 9
+     from made, node_agents a where a.node_id = $1`,
+    [nodeId, count],
+  );
+  for (const table of ['nodes', 'node_agents']) {
+    await database.pool.query(`cluster ${table} using ${table}_pkey`);
+  }
+}
 
 type TestAgent = Awaited<ReturnType<typeof testAgent>>;
 

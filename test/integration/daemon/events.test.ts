@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
+import type { EventType } from '../../../src/core/types/models/event.js';
+
 import { sql } from 'kysely';
 
 import {
@@ -9,14 +11,14 @@ import {
 import { daemonWorld } from '../../support/daemon-world.js';
 import { freshDatabase } from '../../support/postgres.js';
 
-const happened = (type: string) => ({ type, object: { kind: 'test', id: 'x' }, payload: {} });
+const happened = (type: EventType) => ({ type, object: { kind: 'test', id: 'x' }, payload: {} });
 
 // Goal: a follower sees every event once and in order, wherever it resumes.
 describe('events', () => {
   it('resume after the last cursor without a gap and without a repeat', async () => {
     await using world = await daemonWorld();
     const start = await world.client.call('events.list', {});
-    for (const type of ['test.a', 'test.b', 'test.c']) {
+    for (const type of ['role.updated', 'role.removed', 'key.rotated'] as const) {
       await appendEvent(world.database.db, happened(type));
     }
 
@@ -31,7 +33,7 @@ describe('events', () => {
       }
     }
 
-    expect(seen).toEqual(['test.a', 'test.b', 'test.c']);
+    expect(seen).toEqual(['role.updated', 'role.removed', 'key.rotated']);
   });
 
   it('reach a follower that waits, and only those that it asked for', async () => {
@@ -45,11 +47,11 @@ describe('events', () => {
     );
     const first = stream.next();
 
-    await appendEvent(world.database.db, happened('other.a'));
-    await appendEvent(world.database.db, happened('node.b'));
+    await appendEvent(world.database.db, happened('role.updated'));
+    await appendEvent(world.database.db, happened('node.updated'));
 
     expect((await first).value).toMatchObject({
-      type: 'node.b',
+      type: 'node.updated',
       cursor: String(BigInt(cursor) + 2n),
     });
     stop.abort();
@@ -69,7 +71,7 @@ describe('events', () => {
 
   it('tell a reader whose cursor is no longer kept', async () => {
     await using world = await daemonWorld();
-    for (const type of ['test.a', 'test.b', 'test.c']) {
+    for (const type of ['role.updated', 'role.removed', 'key.rotated'] as const) {
       await appendEvent(world.database.db, happened(type));
     }
     await new EventRepository(world.database.db).prune(1, 30);
@@ -101,7 +103,7 @@ describe('events', () => {
     await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
         database.db.transaction().execute(async (tx) => {
-          await appendEvent(tx, happened('test.a'));
+          await appendEvent(tx, happened('role.updated'));
           await sql`select pg_sleep(${(index % 5) / 500})`.execute(tx);
         }),
       ),

@@ -108,6 +108,7 @@ export interface NodeReport {
 
 /** A session, and what it is to be told. */
 export interface ToTell {
+  readonly nodeId: string;
   readonly sessionId: string;
   readonly desired: DesiredNode;
 }
@@ -134,8 +135,8 @@ export interface AgentStore {
   beat(beats: readonly Beat[]): Promise<readonly string[]>;
   /** Of these sessions, those that are no longer their node's: it was deleted, turned away, or connected anew. */
   stale(sessionIds: readonly string[]): Promise<readonly string[]>;
-  /** What the sessions of this daemon are to be told: those whose node is to be what it is not yet. At most 1,000. */
-  behind(daemonId: string): Promise<readonly ToTell[]>;
+  /** What the sessions of this daemon are to be told: those whose node is to be what it is not yet. At most 1,000, by the ids of nodes, after the one that is given. */
+  behind(daemonId: string, afterNodeId?: string): Promise<readonly ToTell[]>;
   /** Notes what an agent says of its node. Nothing when the session is no longer its node's. */
   report(sessionId: string, report: NodeReport): Promise<void>;
   /** The machine of this session is its node no more: its keys open nothing, and nobody waits for it. */

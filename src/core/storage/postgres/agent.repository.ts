@@ -32,7 +32,7 @@ const KEPT_CONNECTS = 10;
 /** Nodes that one sweep moves in one transaction; the next takes up the rest. */
 const SWEEP_PAGE = 500;
 
-/** Sessions that are told in one round; the next takes up the rest. */
+/** Sessions of one page of those that are to be told. */
 const TOLD_AT_ONCE = 1_000;
 
 /** What the agent said the last time. */
@@ -184,11 +184,12 @@ export class AgentRepository implements AgentStore {
     return rows.map(({ id }) => id);
   }
 
-  async behind(daemonId: string): Promise<readonly ToTell[]> {
+  async behind(daemonId: string, afterNodeId?: string): Promise<readonly ToTell[]> {
     const { rows } = await sql<ToTell>`
-      select a.session_id as "sessionId", ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id
+      select a.node_id as "nodeId", a.session_id as "sessionId", ${desiredColumn} from nodes n join node_agents a on a.node_id = n.id
       where a.daemon_id = ${daemonId} and a.session_id is not null and a.observed_generation < a.generation and a.approval = 'approved'
-      limit ${TOLD_AT_ONCE}`.execute(this.#db);
+        and (${afterNodeId ?? null}::uuid is null or a.node_id > ${afterNodeId ?? null}::uuid)
+      order by a.node_id limit ${TOLD_AT_ONCE}`.execute(this.#db);
     return rows;
   }
 

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 
-import type { Event } from '../../types/models/event.js';
+import type { Event, EventType } from '../../types/models/event.js';
 
 interface NewEvent {
-  readonly type: string;
+  readonly type: EventType;
   readonly object: { readonly kind: string; readonly id: string };
   readonly payload: Readonly<Record<string, unknown>>;
   /** Whom it concerns; absent, everyone. */

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
@@ -8,12 +8,26 @@ import { nodeColumns, type NodeRow } from './node.rows.js';
  * The row of a node that lives, locked until the transaction ends.
  * @throws {AppError} NODE_NOT_FOUND, also for one that is retired.
  */
-export async function lockNode(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
-  const { rows } = isUuid(ref)
-    ? await sql<NodeRow>`select ${nodeColumns} from nodes where id = ${ref} for update`.execute(tx)
-    : await sql<NodeRow>`select ${nodeColumns} from nodes where name = ${ref} for update`.execute(
-        tx,
-      );
+export function lockNode(tx: Transaction<unknown>, ref: string): Promise<NodeRow> {
+  return livingNode(tx, ref, sql`for update`);
+}
+
+/**
+ * The same for whoever only looks, and waits for nobody.
+ * @throws {AppError} NODE_NOT_FOUND, also for one that is retired.
+ */
+export function findNode(db: Kysely<unknown>, ref: string): Promise<NodeRow> {
+  return livingNode(db, ref, sql``);
+}
+
+async function livingNode(
+  db: Kysely<unknown>,
+  ref: string,
+  lock: RawBuilder<unknown>,
+): Promise<NodeRow> {
+  const key = isUuid(ref) ? sql`id = ${ref}` : sql`name = ${ref}`;
+  const { rows } =
+    await sql<NodeRow>`select ${nodeColumns} from nodes where ${key} ${lock}`.execute(db);
   const row = requireRow(rows[0], ref);
   if (row.status !== 'retired') return row;
   throw new AppError('NODE_NOT_FOUND', `Node "${ref}" is retired and no longer changes.`, {

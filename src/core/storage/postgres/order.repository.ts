@@ -7,7 +7,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../utils/node-life.js';
 import { appendEvent } from './event.repository.js';
 import { tellAnew } from './node-desired.js';
-import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
+import { findNode, lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 
 const LIVE_SECONDS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS;
@@ -44,14 +44,19 @@ export class OrderRepository implements OrderStore {
   drain(ref: string, reason: string | undefined): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
       const { id } = await lockNode(tx, ref);
-      return setDrained(tx, id, { reason: reason ?? null });
+      const drained = await setDrained(tx, id, { reason: reason ?? null });
+      await announce(tx, 'node.drained', drained, reason);
+      return toNode(drained);
     });
   }
 
   undrain(ref: string): Promise<Node> {
     return this.#db.transaction().execute(async (tx) => {
       const { id, drained_at } = await lockNode(tx, ref);
-      return drained_at === null ? read(tx, id) : setDrained(tx, id, undefined);
+      if (drained_at === null) return read(tx, id);
+      const undrained = await setDrained(tx, id, undefined);
+      await announce(tx, 'node.undrained', undrained);
+      return toNode(undrained);
     });
   }
 
@@ -67,20 +72,20 @@ export class OrderRepository implements OrderStore {
       if (numAffectedRows !== 1n) {
         throw notThere(row.id, row.name, 'so its machine cannot be told to take its keys away');
       }
-      return setDrained(tx, row.id, { reason: 'It is being deleted.' });
+      const dismissed = await setDrained(tx, row.id, { reason: 'It is being deleted.' });
+      await announce(tx, 'node.dismissed', dismissed);
+      return toNode(dismissed);
     });
   }
 
   async session(ref: string): Promise<NodeSession> {
-    return this.#db.transaction().execute(async (tx) => {
-      const { id, name } = await lockNode(tx, ref);
-      const { rows } = await sql<NodeSession>`
-        select node_id as "nodeId", session_id as "sessionId", daemon_id as "daemonId" from node_agents where node_id = ${id} and ${isLive}`.execute(
-        tx,
-      );
-      if (rows[0]) return rows[0];
-      throw notThere(id, name, 'so it cannot be asked');
-    });
+    const { id, name } = await findNode(this.#db, ref);
+    const { rows } = await sql<NodeSession>`
+      select node_id as "nodeId", session_id as "sessionId", daemon_id as "daemonId" from node_agents where node_id = ${id} and ${isLive}`.execute(
+      this.#db,
+    );
+    if (rows[0]) return rows[0];
+    throw notThere(id, name, 'so it cannot be asked');
   }
 
   async hasAgent(nodeId: string): Promise<boolean> {
@@ -89,23 +94,28 @@ export class OrderRepository implements OrderStore {
   }
 }
 
+/** It takes no work from now on, or does again; its agent is told. */
 async function setDrained(
   tx: Transaction<unknown>,
   id: string,
   drained: { readonly reason: string | null } | undefined,
-): Promise<Node> {
+): Promise<NodeRow> {
   await tellAnew(tx, id);
   const { rows } = await sql<NodeRow>`
     update nodes set drained_at = case when ${drained !== undefined} then coalesce(drained_at, now()) end,
       drain_reason = ${drained?.reason ?? null}, updated_at = now(), version = version + 1
     where id = ${id} returning ${nodeColumns}`.execute(tx);
-  const row = requireRow(rows[0], id);
-  await appendEvent(tx, {
-    type: drained ? 'node.drained' : 'node.undrained',
-    object: { kind: 'node', id },
-    payload: { name: row.name, ...(drained?.reason ? { reason: drained.reason } : {}) },
-  });
-  return toNode(row);
+  return requireRow(rows[0], id);
+}
+
+async function announce(
+  tx: Transaction<unknown>,
+  type: 'node.drained' | 'node.undrained' | 'node.dismissed',
+  { id, name }: NodeRow,
+  reason?: string,
+): Promise<void> {
+  const payload = { name, ...(reason ? { reason } : {}) };
+  await appendEvent(tx, { type, object: { kind: 'node', id }, payload });
 }
 
 async function read(tx: Transaction<unknown>, id: string): Promise<Node> {

@@ -10,3 +10,37 @@ export interface Event {
   /** Whom it concerns, beside those who see every event; absent, everyone. */
   readonly memberId?: string;
 }
+
+/** Everything that is told to have happened; the noun first. */
+export type EventType =
+  | 'key.rotated'
+  | 'member.created'
+  | 'member.updated'
+  | 'member.removed'
+  | 'node.created'
+  | 'node.updated'
+  | 'node.joined'
+  | 'node.approved'
+  | 'node.rejected'
+  | 'node.started'
+  | 'node.status-changed'
+  | 'node.hardware-changed'
+  | 'node.reported'
+  | 'node.agent-replaced'
+  | 'node.restart-ordered'
+  | 'node.drained'
+  | 'node.undrained'
+  | 'node.dismissed'
+  | 'node.removed'
+  | 'node.retired'
+  | 'node-token.created'
+  | 'node-token.revoked'
+  | 'operation.started'
+  | 'operation.progressed'
+  | 'operation.cancel-requested'
+  | 'operation.ended'
+  | 'role.updated'
+  | 'role.removed'
+  | 'session.ended'
+  | 'token.created'
+  | 'token.revoked';
