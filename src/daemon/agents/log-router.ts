@@ -55,16 +55,19 @@ export class LogRouter {
       session.daemonId === daemonId
         ? here(session.sessionId, id, request, waiting)
         : elsewhere(session.daemonId, session.sessionId, id, request, waiting);
-    return entriesOf(waiting, stop, signal);
+    return entriesOf(waiting, request, stop, signal);
   }
 }
 
 async function* entriesOf(
   waiting: Waiting,
+  { lines, follow }: LogRequest,
   stop: () => void,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry> {
-  const patience = setTimeout(() => waiting.end(silent()), SILENCE_MS);
+  // Whoever asks for new lines only may wait for the first of them as long as it takes.
+  const isDue = lines > 0 || !follow;
+  const patience = isDue ? setTimeout(() => waiting.end(silent()), SILENCE_MS) : undefined;
   const abort = () => waiting.end();
   signal.addEventListener('abort', abort, { once: true });
   try {
