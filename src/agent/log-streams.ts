@@ -1,9 +1,13 @@
 import type { AgentFrame, LogsWanted } from '../contract/agent/protocol.js';
 import type { AgentLog } from './agent-log.js';
 
-import { LOG_BATCH_MS, MAX_LOG_LINES } from '../contract/agent/protocol.js';
+import { LOG_BATCH_MS, MAX_AGENT_FRAME_BYTES, MAX_LOG_LINES } from '../contract/agent/protocol.js';
 
 const MAX_STREAMS = 8;
+/** So that as many lines as a frame may hold fit into it, with what is around them. */
+const MAX_LINE_BYTES = Math.floor(MAX_AGENT_FRAME_BYTES / MAX_LOG_LINES) - 64;
+/** Each character takes at most six bytes, written as an escape. */
+const SAFE_CHARACTERS = Math.floor(MAX_LINE_BYTES / 6);
 
 /** The logs that the daemon reads on one connection. */
 export class LogStreams {
@@ -35,7 +39,7 @@ export class LogStreams {
     if (this.#streams.get(id) !== close) return;
     const last = read ?? [];
     for (let at = 0; at < last.length; at += MAX_LOG_LINES) {
-      const batch = last.slice(at, at + MAX_LOG_LINES);
+      const batch = last.slice(at, at + MAX_LOG_LINES).map(fitting);
       this.#send({ logLines: { id, lines: batch, dropped: 0, end: false } });
     }
     if (read && follow) return stream.begin();
@@ -69,7 +73,7 @@ class Batches {
   }
 
   add(line: string): void {
-    if (this.#lines.length < MAX_LOG_LINES) this.#lines.push(line);
+    if (this.#lines.length < MAX_LOG_LINES) this.#lines.push(fitting(line));
     else this.#dropped += 1;
   }
 
@@ -85,4 +89,10 @@ class Batches {
   close(): void {
     clearInterval(this.#timer);
   }
+}
+
+/** Cut, where it would take more than its share of a frame. */
+function fitting(line: string): string {
+  const bytes = Buffer.byteLength(JSON.stringify(line));
+  return bytes <= MAX_LINE_BYTES ? line : line.slice(0, SAFE_CHARACTERS);
 }
