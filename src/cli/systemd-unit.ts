@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { daemonProgram } from './daemon-program.js';
+import { systemdWord } from '../core/utils/systemd-word.js';
 
 /** What starts the daemon of an installation. */
 export interface Programs {
@@ -22,12 +23,6 @@ export async function systemdUnit({ node, installation }: Programs): Promise<str
   );
   return template.replace(
     /^ExecStart=\S+ (--\S+ )*\S+/m,
-    () => `ExecStart=${[node, ...daemonProgram(installation)].map(quoted).join(' ')}`,
+    () => `ExecStart=${[node, ...daemonProgram(installation)].map(systemdWord).join(' ')}`,
   );
-}
-
-/** As systemd.service(5) reads a command line: `%` and `$` mean something, and so do spaces outside of quotes. */
-function quoted(text: string): string {
-  const escaped = text.replaceAll('%', '%%').replaceAll('$', '$$$$');
-  return /^[\w./%$=-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
 }

@@ -99,7 +99,10 @@ describe('a node that is told something', () => {
     const node = await online(world.admin);
 
     expect(node.agent?.problems).toEqual([
-      { code: 'OFFER_EXCEEDS_HARDWARE', message: expect.stringContaining('64000') },
+      {
+        code: 'OFFER_EXCEEDS_HARDWARE',
+        message: expect.stringContaining('64 cores is more than the 4 cores'),
+      },
     ]);
     await world.admin.call('nodes.update', { node: 'node-02', offer: null });
     await waitFor('the trouble to be over', async () => {

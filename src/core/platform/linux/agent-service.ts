@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { AgentServiceHost } from '../../services/node/agent-service.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { systemdWord } from '../../utils/systemd-word.js';
 
 const UNIT = 'syntropy-agent.service';
 const COMMAND_TIMEOUT_MS = 60_000;
@@ -18,7 +19,7 @@ export function systemdAgentService(units = '/etc/systemd/system'): AgentService
   return {
     describe: (template, { command, membershipFile }) =>
       template
-        .replace(/^ExecStart=.*$/m, () => `ExecStart=${command.map(quoted).join(' ')}`)
+        .replace(/^ExecStart=.*$/m, () => `ExecStart=${command.map(systemdWord).join(' ')}`)
         .replace(
           /^ConditionPathExists=.*$/m,
           () => `ConditionPathExists=${membershipFile.replaceAll('%', '%%')}`,
@@ -87,10 +88,4 @@ async function systemctl(...args: readonly string[]): Promise<void> {
       `systemctl ${args.join(' ')} failed. ${said.replaceAll(/\p{C}/gu, ' ').slice(0, 200)}`,
     );
   }
-}
-
-/** As systemd.service(5) reads a command line: `%` and `$` mean something, and so do spaces outside of quotes. */
-function quoted(text: string): string {
-  const escaped = text.replaceAll('%', '%%').replaceAll('$', '$$$$');
-  return /^[\w./%$=-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
 }
