@@ -16,6 +16,7 @@ import { loadConfig } from '../../src/core/config/load.js';
 import { resolveStatePaths } from '../../src/core/config/state-paths.js';
 import { compose, type Daemon } from '../../src/daemon/compose.js';
 import { listenOnSocket } from '../../src/daemon/socket.js';
+import { newestSchema } from './newest-schema.js';
 import { builtForMachines } from './built-for-machines.js';
 import { freshDatabase } from './postgres.js';
 
@@ -73,7 +74,7 @@ export async function remoteWorld(
         flags: { 'api.listen': listen, ...options.config },
       }),
       database,
-      schemaVersion: 5,
+      schemaVersion: newestSchema,
       masterKey: Buffer.alloc(32, 7),
       paths,
       log,

@@ -62,7 +62,7 @@ describe('node create', () => {
     await created(world, anImage(world));
 
     const image = await readFile(path.join(world.home, 'node-01.img'), 'latin1');
-    const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(image)?.[1] ?? '';
+    const token = /SYNTROPY_JOIN_TOKEN=([\w.-]+)/.exec(image)?.[1] ?? '';
     const { secret } = requireToken(token);
     const hash = createHash('sha256').update(secret).digest();
     const { rows } = await world.database.pool.query(
