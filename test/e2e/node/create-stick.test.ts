@@ -85,7 +85,7 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
         device.path,
         ...RISK,
         '--daemon-url',
-        'http://10.0.2.2:8080',
+        'https://10.0.2.2:8080',
         '--label',
         'site=attic',
         '--yes',
