@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { bzip2Image } from '../../support/slow-image.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { decodeJoinToken } from '../../../src/contract/agent/join-token.js';
 import { documentOf, ended } from '../../support/cli.js';
 import { type DaemonProcess, daemonProcess, isAlive } from '../../support/daemon-process.js';
 import { type LoopDevice, loopDevice } from '../../support/loop-device.js';
@@ -104,10 +105,10 @@ describe.skipIf(missing('root', 'loop', 'mtools', 'packers'))(
         { encoding: 'utf8' },
       );
       expect(env).toMatch(/^SYNTROPY_NAME=stick-01\n/);
-      expect(env).toContain('SYNTROPY_DAEMON_URL=http://10.0.2.2:8080\n');
+      expect(env).toContain('SYNTROPY_DAEMON_URL=https://10.0.2.2:8080\n');
       const token = /SYNTROPY_JOIN_TOKEN=(\S+)/.exec(env)?.[1] ?? '';
       const log = await readFile(path.join(daemon.stateDir, 'logs/daemon.log'), 'utf8');
-      expect(token).toMatch(/^synjoin_.{40,}$/);
+      expect(decodeJoinToken(token)).toMatchObject({ url: 'https://10.0.2.2:8080' });
       expect(log + result.stdout + result.stderr).not.toContain(token);
       const { stdout } = await run('fsck.vfat', ['-n', await partitionOf(device, daemon)]);
       expect(stdout).not.toMatch(/differ|wrong|dirty/i);
