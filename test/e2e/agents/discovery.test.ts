@@ -91,7 +91,7 @@ describe.skipIf(missing('root', 'netns'))('a machine on the daemon’s network',
     expect(errorOf(refused.stdout)).toMatchObject({
       code: 'DAEMON_NOT_FOUND',
       hint: expect.stringContaining('--url'),
-      details: { tried: '1' },
+      details: { tried: 1 },
     });
     expect(impostor.visitors()).toBe(1);
     expect(impostor.heard()).toEqual([]);
@@ -118,7 +118,7 @@ describe.skipIf(missing('root', 'netns'))('a machine on the daemon’s network',
       expect(created.stderr).toContain('does not announce itself');
       expect(errorOf(refused.stdout)).toMatchObject({
         code: 'DAEMON_NOT_FOUND',
-        details: { tried: '0' },
+        details: { tried: 0 },
       });
     },
     120_000,
