@@ -164,7 +164,7 @@ class Connection {
     else if ('logs' in frame) void this.#logs?.open(frame.logs);
     else if ('logsEnd' in frame) this.#logs?.close(frame.logsEnd.id);
     else if ('left' in frame) this.#hasLeft = true;
-    else this.#refuse(frame.refused);
+    else if ('refused' in frame) this.#refuse(frame.refused);
   }
 
   #refuse(refused: Refused): void {

@@ -54,6 +54,8 @@ export interface Operation<
 /** Kinds of objects that belong to someone or are named in the audit log. */
 export type ObjectKind =
   | 'node'
+  | 'container'
+  | 'secret'
   | 'nodeToken'
   | 'operation'
   | 'member'

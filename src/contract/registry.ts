@@ -2,6 +2,7 @@ import type { InputOf, Operation, OutputOf } from './operation.js';
 
 import * as agent from './operations/agent.js';
 import * as audit from './operations/audit.js';
+import * as container from './operations/container.js';
 import * as daemon from './operations/daemon.js';
 import * as event from './operations/event.js';
 import * as key from './operations/key.js';
@@ -11,12 +12,13 @@ import * as node from './operations/node.js';
 import * as nodeToken from './operations/node-token.js';
 import * as operation from './operations/operation.js';
 import * as role from './operations/role.js';
+import * as secret from './operations/secret.js';
 import * as session from './operations/session.js';
 import * as token from './operations/token.js';
 import * as usb from './operations/usb.js';
 
 /** Version of the API, `major.minor`. A client and a daemon of another major version do not work together. */
-export const API_VERSION = '1.3';
+export const API_VERSION = '1.4';
 
 /** Every operation there is, by id. Transports, client and references are made from this list and no other. */
 export const registry = {
@@ -34,6 +36,27 @@ export const registry = {
   'nodes.reject': node.rejectNode,
   'nodes.samples': monitor.listSamples,
   'nodes.health': monitor.listHealth,
+  'containers.list': container.listContainers,
+  'containers.get': container.getContainer,
+  'containers.plan': container.planContainer,
+  'containers.deploy': container.deployContainer,
+  'containers.apply': container.applyContainer,
+  'containers.update': container.updateContainer,
+  'containers.scale': container.scaleContainer,
+  'containers.start': container.startContainer,
+  'containers.stop': container.stopContainer,
+  'containers.restart': container.restartContainer,
+  'containers.remove': container.removeContainer,
+  'containers.rollback': container.rollbackContainer,
+  'containers.history': container.listRevisions,
+  'containers.usage': container.getUsage,
+  'containers.logs': container.followContainerLogs,
+  'containers.exec': container.execContainer,
+  'containers.execInput': container.writeExec,
+  'containers.stats': container.followStats,
+  'secrets.list': secret.listSecrets,
+  'secrets.set': secret.setSecret,
+  'secrets.remove': secret.removeSecret,
   'nodeTokens.list': nodeToken.listNodeTokens,
   'nodeTokens.create': nodeToken.createNodeToken,
   'nodeTokens.revoke': nodeToken.revokeNodeToken,

@@ -4,7 +4,16 @@ import { NodeRef, Timestamp, Uuid } from '../schemas/common.js';
 import { Hardware } from '../schemas/hardware.js';
 import { Sample } from '../schemas/sample.js';
 import { Capacity, LogUnit, NodeProblem, Offer } from '../schemas/node.js';
+import { ChunkFrame, CreditFrame, FeedFrame, OpenFrame, OverFrame, ShutFrame } from './channel.js';
 import { RELEASE_VERSION } from './release.js';
+import {
+  AssignFrame,
+  NeedFrame,
+  UsageFrame,
+  UsageNotedFrame,
+  WorkFrame,
+  WorkReportFrame,
+} from './work.js';
 
 /** Where agents connect. Not an operation: who comes there proves to be a node, not a member. */
 export const AGENT_PATH = '/v1/agent';
@@ -220,6 +229,11 @@ export const AgentFrame = Type.Union([
   HardwareFrame,
   ReportFrame,
   LogLinesFrame,
+  NeedFrame,
+  WorkReportFrame,
+  UsageFrame,
+  ChunkFrame,
+  OverFrame,
   LeaveFrame,
 ]);
 export type AgentFrame = Static<typeof AgentFrame>;
@@ -230,6 +244,13 @@ export const DaemonFrame = Type.Union([
   BeatenFrame,
   LogsFrame,
   LogsEndFrame,
+  WorkFrame,
+  AssignFrame,
+  UsageNotedFrame,
+  OpenFrame,
+  CreditFrame,
+  FeedFrame,
+  ShutFrame,
   LeftFrame,
   RefusedFrame,
 ]);

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 
 import { LABEL_KEY } from '../../core/types/constants/label-key.js';
+import { NodeEngine } from './container.js';
 import { Bytes, Named, Timestamp, Uuid } from './common.js';
 import { Hardware } from './hardware.js';
 import { SampleAt } from './sample.js';
@@ -108,6 +109,10 @@ export const NodeAgent = Type.Object({
   problems: Type.Array(NodeProblem, {
     description: 'What it could not do of what it is told.',
   }),
+  engine: Type.Optional(NodeEngine),
+  engineProblem: Type.Optional(
+    Type.String({ description: 'Why it has no engine to run containers with.' }),
+  ),
 });
 
 export const Node = Type.Object({

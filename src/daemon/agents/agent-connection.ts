@@ -152,7 +152,7 @@ export class AgentConnection {
     if ('report' in frame) return this.#report(frame.report);
     if ('logLines' in frame) return this.#logs.receive(frame.logLines);
     if ('leave' in frame) return void this.#leave();
-    if (this.#proving) return this.#close(CLOSE.policy, 'bad_frame');
+    if (this.#proving || !('proof' in frame)) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
   }
 

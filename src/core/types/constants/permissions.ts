@@ -4,6 +4,15 @@ export const permissions = {
   'nodes:write': 'Create, change and delete nodes of one’s own.',
   'nodes:any': 'Change and delete the nodes of every member, and choose who owns a new one.',
   'nodes:approve': 'Let machines in that ask for approval, or turn them away.',
+  'containers:read': 'See containers, where they run, and what they use.',
+  'containers:deploy':
+    'Deploy, change and remove containers of one’s own, read their logs, and run commands in them.',
+  'containers:any': 'The same with the containers of every member.',
+  'containers:unconfined':
+    'Give up safe defaults of a container: more capabilities, a root that can be written, more privileges, folders of a node.',
+  'secrets:read': 'See the names of secrets of one’s own.',
+  'secrets:write': 'Set and remove secrets of one’s own.',
+  'secrets:any': 'The same with the secrets of every member. What a secret is, nobody sees.',
   'usb:read': 'See the drives of the daemon’s host.',
   'operations:read': 'See operations of one’s own and their progress.',
   'operations:write': 'Cancel operations of one’s own.',

@@ -8,6 +8,7 @@ export interface RoleSpec {
 
 const read = [
   'nodes:read',
+  'containers:read',
   'operations:read',
   'events:read',
   'daemon:read',
@@ -16,7 +17,16 @@ const read = [
   'self:read',
 ] as const;
 
-const act = [...read, 'nodes:write', 'operations:write', 'tokens:read', 'tokens:write'] as const;
+const act = [
+  ...read,
+  'nodes:write',
+  'containers:deploy',
+  'secrets:read',
+  'secrets:write',
+  'operations:write',
+  'tokens:read',
+  'tokens:write',
+] as const;
 
 /** The roles that every grid has; they cannot be changed or removed. Custom roles stand in the database beside them. */
 export const builtInRoles = {

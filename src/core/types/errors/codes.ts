@@ -82,6 +82,10 @@ export const errorCodes = {
   ),
   CONFIG_INVALID: usage('Correct the named key; `syntropy config list` shows every key.'),
   CONFIRMATION_REQUIRED: usage('Repeat the command with the named flag.'),
+  PAYER_REQUIRED: usage('Name one of your nodes with --pay-from; `syntropy node list` shows them.'),
+  APP_FILE_INVALID: usage(
+    'Correct the named line; `syntropy container apply --help` says what the file may hold.',
+  ),
   DEVICE_NOT_BLOCK: usage('Name a whole disk from `syntropy usb list`, such as /dev/sdb.'),
   DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
 
@@ -123,6 +127,13 @@ export const errorCodes = {
   // Not there
   ROUTE_NOT_FOUND: notFound('See `GET /v1/openapi.json` for every route.'),
   NODE_NOT_FOUND: notFound('List the nodes with `syntropy node list`.'),
+  CONTAINER_NOT_FOUND: notFound('List the containers with `syntropy container list`.'),
+  REVISION_NOT_FOUND: notFound('See the revisions with `syntropy container history`.'),
+  SECRET_NOT_FOUND: notFound('Set it with `syntropy container secret set`.'),
+  CONTAINER_IMAGE_NOT_FOUND: notFound(
+    'Check the name and the tag of the image; one of a private registry needs --registry-auth.',
+  ),
+  RUNTIME_NOT_FOUND: notFound('It is gone from the engine of its node.'),
   MEMBER_NOT_FOUND: notFound('List the members with `syntropy member list`.'),
   ROLE_NOT_FOUND: notFound('List the roles with `syntropy role list`.'),
   TOKEN_NOT_FOUND: notFound('List the tokens with `syntropy token list`.'),
@@ -146,6 +157,27 @@ export const errorCodes = {
     'Wait for it with `syntropy node wait <node> --for online`; one that never comes back is deleted with --force.',
   ),
   OFFER_EXCEEDS_HARDWARE: refused('Offer less; `syntropy node status` shows what it has.'),
+  CONTAINER_NAME_TAKEN: refused(
+    'Choose another name, or change the container that has it with `syntropy container update`.',
+  ),
+  CONTAINER_NOT_RUNNING: refused('Start it with `syntropy container start`.'),
+  NO_PLACE: refused(
+    'The message says why each node was passed over; ask for less, or have a node offer more with `syntropy node update --offer`.',
+  ),
+  OFFER_TOO_SMALL: refused(
+    'Ask for less with --cpus and --memory, or have the owner offer more with `syntropy node update --offer`.',
+  ),
+  NODE_DRAINED: refused('Choose another node, or give it work again with `syntropy node undrain`.'),
+  NODE_NOT_SELECTED: refused('Choose other labels with --selector, or another node.'),
+  ENGINE_MISSING: refused(
+    'Install Docker or Podman on that machine (`apt-get install docker.io`), and start its agent anew.',
+  ),
+  PORT_TAKEN: refused('Publish another port, or let the node choose one: --publish <port>.'),
+  BIND_NOT_ALLOWED: refused(
+    'The owner of the node allows folders with `agent run --allow-bind <folder>`; a volume with a name needs no leave.',
+  ),
+  SECRET_IN_USE: refused('Remove the containers that use it first.'),
+  RUNTIME_CONFLICT: refused('Something else on the engine of that node is in the way.'),
   NODE_NOT_PENDING: refused('It waits for nobody; see `syntropy node status`.'),
   AGENT_JOINED: refused('Leave the grid first, with `syntropy agent leave`.'),
   AGENT_NOT_JOINED: refused('Join with `syntropy agent join <token>`.'),
@@ -225,6 +257,20 @@ export const errorCodes = {
   NODE_ORDER_FAILED: failed('See what to do with `syntropy node health <node>`.'),
   AGENT_RELEASE_INVALID: failed('Nothing was changed. Tell whoever runs the daemon.'),
   AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
+  CONTAINER_START_FAILED: failed(
+    'Check --command and --arg, and that the image holds that program.',
+  ),
+  CONTAINER_FAILED: failed('Its last words are above; see more with `syntropy container logs`.'),
+  CONTAINER_UNHEALTHY: failed(
+    'Its health check has not succeeded; see `syntropy container logs`, or allow more time.',
+  ),
+  CONTAINER_ROLLED_BACK: failed(
+    'The revision before runs again; see `syntropy container history`.',
+  ),
+  REGISTRY_DENIED: failed(
+    'Check the user and the password: `syntropy container secret set` and --registry-auth.',
+  ),
+  REGISTRY_UNREACHABLE: failed('Check the name of the registry, and the network of the node.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
   CURSOR_EXPIRED: {
@@ -259,6 +305,9 @@ export const errorCodes = {
     'Say where it is with --url https://<host>:<port>; it is found by itself only on the same network, and only when it listens there.',
   ),
   DAEMON_BUSY: unavailable('Wait as long as the message says, then try again.'),
+  ENGINE_UNREACHABLE: unavailable(
+    'Start the container engine of that machine: `systemctl start docker` or `systemctl start podman.socket`.',
+  ),
   DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
   TIMED_OUT: {
     httpStatus: 504,

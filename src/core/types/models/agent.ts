@@ -1,3 +1,4 @@
+import type { NodeEngine } from './container.js';
 import type { Named } from './member.js';
 
 export type Approval = 'approved' | 'pending' | 'rejected';
@@ -39,6 +40,9 @@ export interface NodeAgent {
   readonly capacity?: Capacity;
   /** What it could not do of what it is told. */
   readonly problems: readonly NodeProblem[];
+  readonly engine?: NodeEngine;
+  /** Why there is no engine. */
+  readonly engineProblem?: string;
 }
 
 /** What a machine has to lend. */

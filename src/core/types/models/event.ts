@@ -13,6 +13,17 @@ export interface Event {
 
 /** Everything that is told to have happened; the noun first. */
 export type EventType =
+  | 'container.created'
+  | 'container.updated'
+  | 'container.status-changed'
+  | 'container.placed'
+  | 'container.replica-changed'
+  | 'container.replica-lost'
+  | 'container.rolled-back'
+  | 'container.removed'
+  | 'secret.set'
+  | 'secret.removed'
+  | 'node.engine-changed'
   | 'key.rotated'
   | 'member.created'
   | 'member.updated'
