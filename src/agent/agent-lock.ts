@@ -2,7 +2,7 @@ import type { AgentFiles } from './agent-files.js';
 
 import { acquireFileLock } from '../core/storage/files/file-lock.js';
 import { AppError } from '../core/types/errors/app-error.js';
-import { errorCode } from '../core/types/errors/error-code.js';
+import { isAlive } from '../core/utils/is-alive.js';
 import { slept } from '../core/utils/slept.js';
 
 const LOCK_ATTEMPTS = 5;
@@ -16,11 +16,11 @@ export async function holdAgent(files: AgentFiles) {
     // Whoever only asks for the status has it for an instant.
     await slept(LOCK_RETRY_MS, new AbortController().signal);
   }
-  throw await running(files);
+  throw await runningAlready(files);
 }
 
 /** Who it is, where it has said so: whoever has just begun is the holder all the same, and told without a pid. */
-async function running(files: AgentFiles): Promise<AppError> {
+export async function runningAlready(files: AgentFiles): Promise<AppError> {
   const { directory } = files;
   const told = await files.status().catch(() => undefined);
   const pid = told && isAlive(told.pid) ? told.pid : undefined;
@@ -29,16 +29,6 @@ async function running(files: AgentFiles): Promise<AppError> {
     `An agent works in ${directory} already${pid === undefined ? '.' : `: it is process ${pid}.`}`,
     { directory, ...(pid === undefined ? {} : { pid }) },
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process: it lives.
-    return errorCode(error) === 'EPERM';
-  }
 }
 
 /** Whether another process works with them. */

@@ -4,7 +4,7 @@ import type { SyntropyClient } from '../client/client.js';
 import type { Daemon } from '../contract/schemas/daemon.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
-import { errorCode } from '../core/types/errors/error-code.js';
+import { isAlive } from '../core/utils/is-alive.js';
 
 const POLL_MS = 50;
 const REMOTE_POLL_MS = 250;
@@ -45,14 +45,4 @@ export async function waitForSilence(
 /** Whether a failure means that nothing is there. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof AppError && error.code === 'DAEMON_UNREACHABLE';
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process: it lives.
-    return errorCode(error) === 'EPERM';
-  }
 }

@@ -8,7 +8,7 @@ import { tellParent } from '../../core/platform/common/parent.js';
 import { ensurePrivateDirectory } from '../../core/storage/files/private-directory.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { version } from '../../core/utils/version.js';
-import { holdAgent, isHeld } from '../agent-lock.js';
+import { holdAgent, isHeld, runningAlready } from '../agent-lock.js';
 import { daemonAddress } from '../joining/daemon-address.js';
 import { enrol, tidyUp } from './enrol.js';
 import { ensureIdentity } from '../identity.js';
@@ -54,9 +54,7 @@ export async function install(stateDir: string, files: AgentFiles, given: Given)
     throw new AppError('AGENT_NOT_JOINED', 'This machine has joined no grid.');
   }
   if (isHeld(files) && !(await installing.service.isRunning())) {
-    throw new AppError('AGENT_RUNNING', `An agent works in ${files.directory} already.`, {
-      directory: files.directory,
-    });
+    throw await runningAlready(files);
   }
   const release = await ownRelease(program, version);
   const installed = await installAgent(installing, release);

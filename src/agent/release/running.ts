@@ -6,7 +6,7 @@ import { version } from '../../core/utils/version.js';
 import { ReleaseHome } from './home.js';
 import { Updates } from './updates.js';
 
-/** A new release that the daemon has not welcomed by then gives way to the one before. */
+/** A new release that the daemon has not answered by then gives way to the one before. */
 const TRIAL_MS = 120_000;
 
 interface RunningParts {
@@ -52,12 +52,17 @@ export async function runningRelease(parts: RunningParts) {
   }
   log.info('this version is on trial', { version, before: trial.from });
   const timer = setTimeout(() => {
-    log.error('the daemon has not welcomed this version in time', { version });
+    log.error('the daemon has not answered this version in time', { version });
     again();
   }, trialMs);
+  let isOver = false;
   const onAlive = () => {
+    if (isOver) return;
+    isOver = true;
     clearTimeout(timer);
     void home.endTrial().catch((error: unknown) => {
+      // The next heartbeat tries again: a trial that stays would take the next start for a failed one.
+      isOver = false;
       log.warn('the trial could not be ended', { reason: String(error) });
     });
   };

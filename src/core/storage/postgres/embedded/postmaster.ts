@@ -8,6 +8,7 @@ import type { Placement } from './placement.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { errorCode } from '../../../types/errors/error-code.js';
+import { isAlive } from '../../../utils/is-alive.js';
 
 const POLL_MS = 50;
 const FAST_STOP_MS = 15_000;
@@ -33,7 +34,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 export async function runningPid(dataDir: string): Promise<number | undefined> {
   const text = await readFile(path.join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(text.split('\n')[0]);
-  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined;
+  if (!Number.isInteger(pid) || pid <= 1 || !isWorking(pid)) return undefined;
   if (process.platform !== 'linux') return pid;
   // A postmaster's working directory is its data directory.
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
@@ -57,13 +58,8 @@ export async function removeStalePidFile(dataDir: string): Promise<void> {
 }
 
 /** A process that has ended and was not reaped counts as dead: many containers have nobody who reaps orphans. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !isZombie(pid);
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
+export function isWorking(pid: number): boolean {
+  return isAlive(pid) && !isZombie(pid);
 }
 
 function isZombie(pid: number): boolean {
@@ -130,7 +126,7 @@ export async function stopPostmaster(dataDir: string): Promise<void> {
       return;
     }
     const deadline = Date.now() + FAST_STOP_MS;
-    while (isAlive(pid) && Date.now() < deadline) await pause(POLL_MS);
+    while (isWorking(pid) && Date.now() < deadline) await pause(POLL_MS);
   }
 }
 

@@ -9,7 +9,7 @@ import { installBinaries } from './binaries.js';
 import { ensureCluster, ROLE } from './cluster.js';
 import { type Placement, placeCluster } from './placement.js';
 import {
-  isAlive,
+  isWorking,
   removeStalePidFile,
   runningPid,
   spawnPostmaster,
@@ -115,7 +115,7 @@ export class EmbeddedPostgres {
   /** Notices the death of a postmaster, our child or not, and starts another. */
   #watch(): void {
     this.#watching = setInterval(() => {
-      if (isAlive(this.#pid)) return;
+      if (isWorking(this.#pid)) return;
       clearInterval(this.#watching);
       this.#restarting = this.#restart().catch((error: unknown) => {
         if (!this.#stopping) this.#options.onEvent('given-up', { error: String(error) });
@@ -169,7 +169,7 @@ async function bringUp(
 
 /** Waits until the server answers; false when its process ends first. Crash recovery may take its time. */
 async function serves(placement: Placement, pid: number, goesOn: () => boolean): Promise<boolean> {
-  while (goesOn() && isAlive(pid)) {
+  while (goesOn() && isWorking(pid)) {
     const client = adminClient(placement);
     try {
       await client.connect();
