@@ -13,7 +13,7 @@ export interface FoundObject {
 /** How objects of one kind are found, and who may touch those of others. */
 export interface ObjectRule {
   /** @throws {AppError} when there is none. */
-  find(ref: string): Promise<FoundObject>;
+  find(ref: string, subject: Subject): Promise<FoundObject>;
   /** Allows what belongs to any member. */
   readonly any: Permission;
   /** Whether the objects of others are not even seen: the refusal is then the same as for one that does not exist. */
@@ -38,7 +38,7 @@ export async function requireObject(
   const rule = binding && !binding.isNew ? rules[binding.kind] : undefined;
   if (!binding || !rule) return input;
   const ref = refOf(binding, input);
-  const { id, ownerId } = await rule.find(ref);
+  const { id, ownerId } = await rule.find(ref, subject);
   if (ownerId !== subject.id && !subject.permissions.has(rule.any)) {
     throw (
       rule.hidden?.(ref) ??

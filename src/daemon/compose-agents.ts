@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
+import type { LeaseService } from '../core/services/container/lease.service.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
@@ -33,6 +34,7 @@ export function composeAgents(
   identity: Identity,
   address: () => DaemonAddress,
   sink: SampleSink | undefined,
+  leases: LeaseService,
 ) {
   const { config, database, daemonId, log } = parts;
   const store = stores.agents;
@@ -50,6 +52,8 @@ export function composeAgents(
   const { caSha256 } = identity;
   const hub = new AgentHub({
     store,
+    leases,
+    behindInWork: (id, after) => leases.behind(id, after),
     machines: stores.machines,
     sink,
     log,

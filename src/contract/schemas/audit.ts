@@ -19,6 +19,11 @@ export const AuditEntry = Type.Object({
   object: Type.Optional(Type.Object({ kind: Type.String(), ref: Type.String() })),
   outcome: Type.String({ description: '`ok`, or the code of the refusal or failure.' }),
   requestId: Type.String(),
+  remark: Type.Optional(
+    Type.String({
+      description: 'What a reviewer should know: which safe defaults were given up.',
+    }),
+  ),
   suppressed: Type.Optional(
     Type.Integer({ description: 'Like entries that were left out before this one.' }),
   ),

@@ -26,6 +26,7 @@ import { errorCodes } from '../../core/types/errors/codes.js';
 import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../../core/utils/node-life.js';
 import { tidySample } from '../../core/utils/tidy-sample.js';
 import { UntilNoted } from './until-noted.js';
+import { WorkDesk, type WorkDeskDeps } from './work-desk.js';
 
 const PROOF_TIMEOUT_MS = 10_000;
 const SILENCE_MS = HEARTBEAT_SECONDS * MISSED_HEARTBEATS * 1_000;
@@ -56,6 +57,7 @@ export interface AgentConnectionDeps {
   readonly report: (sessionId: string, report: Report) => Promise<void>;
   readonly describe: (sessionId: string, hardware: Hardware) => Promise<void>;
   readonly leave: (sessionId: string) => Promise<void>;
+  readonly leases: WorkDeskDeps['leases'];
   /** It is believed, and can be told things. */
   readonly onWelcome: () => void;
   readonly onBeat: (beat: Beat) => void;
@@ -82,6 +84,7 @@ export class AgentConnection {
   );
   readonly #logs = new LogRequests((frame) => this.#send(frame));
   #node: Named | undefined;
+  #work: WorkDesk | undefined;
   #told = 0;
   #proving: Promise<void> | undefined;
   #seq = 0;
@@ -128,6 +131,11 @@ export class AgentConnection {
     this.#send({ desired });
   }
 
+  /** The work of the node may be otherwise. */
+  tellWork(): void {
+    this.#work?.tell();
+  }
+
   /** Asks for lines of its log, until what it answers is called. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
   readLog(id: string, request: LogRequest, sink: LogSink): () => void {
     if (this.#node) return this.#logs.open(id, request, sink);
@@ -151,6 +159,9 @@ export class AgentConnection {
     if ('hardware' in frame) return this.#describe(frame.hardware);
     if ('report' in frame) return this.#report(frame.report);
     if ('logLines' in frame) return this.#logs.receive(frame.logLines);
+    if ('need' in frame) return this.#desk()?.need(frame.need.leases);
+    if ('workReport' in frame) return this.#desk()?.report(frame.workReport);
+    if ('usage' in frame) return this.#desk()?.usage(frame.usage);
     if ('leave' in frame) return void this.#leave();
     if (this.#proving || !('proof' in frame)) return this.#close(CLOSE.policy, 'bad_frame');
     this.#proving = this.#prove(frame.proof);
@@ -172,6 +183,8 @@ export class AgentConnection {
           desired,
         },
       });
+      this.#work = this.#openDesk(node.id);
+      this.#work.tell();
       this.#deps.onWelcome();
     } catch (error) {
       if (error instanceof AppError) return this.refuse(error);
@@ -216,6 +229,7 @@ export class AgentConnection {
     this.#silence.refresh();
     this.#reports.again();
     this.#hardware.again();
+    this.#work?.again();
     this.#deps.onBeat({
       nodeId: this.#node.id,
       sessionId: this.sessionId,
@@ -240,6 +254,23 @@ export class AgentConnection {
     }
     this.#hardwareAt = at;
     this.#hardware.offer(hardware);
+  }
+
+  #openDesk(nodeId: string): WorkDesk {
+    const { leases, log } = this.#deps;
+    return new WorkDesk({
+      nodeId,
+      sessionId: this.sessionId,
+      leases,
+      send: (frame) => this.#send(frame),
+      onTrouble: (err, what) => log.warn({ err, node: nodeId }, `${what} failed`),
+    });
+  }
+
+  /** Before it is believed, nobody works for us. */
+  #desk(): WorkDesk | undefined {
+    if (!this.#work) this.#close(CLOSE.policy, 'bad_frame');
+    return this.#work;
   }
 
   #report(report: Report): void {

@@ -4,6 +4,7 @@ import { WebSocketServer } from 'ws';
 
 import type { AgentStore, Beat } from '../../core/services/node/agent.ports.js';
 import type { MachineStore } from '../../core/services/node/machine.ports.js';
+import type { LeaseService } from '../../core/services/container/lease.service.js';
 import type { SampleSink } from '../../core/services/node/sample.ports.js';
 import type { EventType } from '../../core/types/models/event.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
@@ -36,13 +37,18 @@ const ORDERS: ReadonlySet<string> = new Set<EventType>([
   'node.dismissed',
 ]);
 
+/** Events after which the work of a node may be otherwise. */
+const WORK = /^container\./;
+
 type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' | 'disconnect'>;
 
 export interface AgentHubDeps extends Pick<
   AgentConnectionDeps,
-  'daemonId' | 'caSha256' | 'now' | 'connect'
+  'daemonId' | 'caSha256' | 'now' | 'connect' | 'leases'
 > {
   readonly store: Store;
+  /** Whose nodes are behind in their work, beside what each agent is told and says of it. */
+  readonly behindInWork: LeaseService['behind'];
   readonly machines: Pick<MachineStore, 'ail' | 'describe'>;
   /** Where samples go beside the database. */
   readonly sink?: SampleSink | undefined;
@@ -67,6 +73,7 @@ export class AgentHub {
   /** However many things happen while it is looked up, it is looked up once more. */
   readonly #stale = latestOnly<undefined>(() => this.#dropStale());
   readonly #orders = latestOnly<undefined>(() => this.#tell());
+  readonly #work = latestOnly<undefined>(() => this.#tellWork());
   #isStopping = false;
 
   constructor(deps: AgentHubDeps) {
@@ -93,7 +100,15 @@ export class AgentHub {
     }
     this.#admission.enter();
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const { store, machines, sink: _, admission: __, log, ...deps } = this.#deps;
+      const {
+        store,
+        machines,
+        sink: _,
+        admission: __,
+        behindInWork: ___,
+        log,
+        ...deps
+      } = this.#deps;
       const connection = new AgentConnection(client, {
         ...deps,
         log,
@@ -142,6 +157,7 @@ export class AgentHub {
   onEvent(type: string | undefined): void {
     if (type === undefined || ENDS.has(type)) this.#stale.offer(undefined);
     if (type === undefined || ORDERS.has(type)) this.#orders.offer(undefined);
+    if (type === undefined || WORK.test(type)) this.#work.offer(undefined);
   }
 
   /** Closes every connection and notes what was heard. Agents come again, to this daemon or another. */
@@ -187,6 +203,20 @@ export class AgentHub {
     } catch (error) {
       // Whoever connects anew is told as well.
       this.#deps.log.warn({ err: error }, 'agents could not be told what is wanted of them');
+    }
+  }
+
+  async #tellWork(): Promise<void> {
+    try {
+      let last: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const behind = await this.#deps.behindInWork(this.#deps.daemonId, last);
+        for (const { sessionId } of behind) this.#connections.get(sessionId)?.tellWork();
+        last = behind.at(-1)?.nodeId;
+        if (last === undefined) return;
+      }
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'agents could not be told of their work');
     }
   }
 

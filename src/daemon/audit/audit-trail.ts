@@ -10,6 +10,7 @@ const ANONYMOUS_PER_MINUTE = 30;
 const MINUTE_MS = 60_000;
 /** An entry says what was named, not everything that somebody chose to send. */
 const MAX_REF_CHARACTERS = 255;
+const MAX_REMARK_CHARACTERS = 1_000;
 
 /** What is stored. Implemented by core/storage/postgres/audit.repository.ts. */
 export interface AuditStore {
@@ -33,6 +34,7 @@ export interface AuditedCall {
 export interface AuditNote {
   readonly member?: Named;
   readonly object?: { readonly kind: ObjectKind; readonly ref: string };
+  readonly remark?: string;
 }
 
 /**
@@ -132,6 +134,7 @@ export class AuditTrail {
         : {}),
       outcome,
       requestId: call.requestId,
+      ...(learnt.remark ? { remark: learnt.remark.slice(0, MAX_REMARK_CHARACTERS) } : {}),
     };
   }
 }

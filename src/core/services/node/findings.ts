@@ -41,6 +41,7 @@ export function findingsOf(node: Node, seen: Seen): readonly Finding[] {
           ...ofSample(seen.sample),
           ...ofClock(node),
           ...ofOrders(node),
+          ...ofEngine(node),
           ...ofAgent(node, seen.version),
         ]
       : []),
@@ -178,6 +179,19 @@ function ofOrders({ agent }: Node): readonly Finding[] {
       ORDER_HINTS[code] ?? 'Take away what stands in its way, or change what it is told.',
     ),
   );
+}
+
+/** Of a node that is to run containers; the agent of an older version says nothing of engines. */
+function ofEngine({ offer, agent }: Node): readonly Finding[] {
+  const isLent = offer?.cpuMillis !== undefined || offer?.memoryBytes !== undefined;
+  if (!isLent || agent?.engineProblem === undefined) return [];
+  return [
+    warning(
+      'engine-missing',
+      `It offers room for containers, and has no engine to run them with: ${agent.engineProblem}`,
+      'Install Docker or Podman on it (`apt-get install docker.io`), and see that it runs.',
+    ),
+  ];
 }
 
 function ofAgent({ agent }: Node, version: string): readonly Finding[] {

@@ -158,10 +158,13 @@ export class AgentRepository implements AgentStore {
       ), held as (
         -- A sample refers to its node, whose row is taken before that of its agent, as everywhere.
         select n.id from nodes n join heard h on h.node_id = n.id order by n.id for key share of n
+      ), taken as (
+        -- In the order in which whoever gives several nodes other work takes their agents.
+        select b.node_id from node_agents b join held on held.id = b.node_id order by b.node_id for update of b
       ), noted as (
         update node_agents a set last_seen_at = now(), clock_skew_ms = h.skew,
           observed_generation = least(a.generation, greatest(a.observed_generation, h.observed))
-        from heard h join held on held.id = h.node_id where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
+        from heard h join taken on taken.node_id = h.node_id where a.node_id = h.node_id and a.session_id = h.session_id and a.approval = 'approved'
         returning a.node_id, a.session_id, h.sample
       ), kept as (
         insert into node_samples (node_id, at, ${sampleColumns})

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
-import { AppError } from '../../types/errors/app-error.js';
 import { appendEvent } from './event.repository.js';
+import { seal, unseal } from './sealed.js';
 
 /** What a key is for. */
 export type KeyPurpose = 'ca' | 'token-signing';
@@ -34,9 +34,6 @@ interface KeyRow {
   readonly encrypted_private: Buffer;
   readonly created_at: Date;
 }
-
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** Keys of the grid. Private halves lie here encrypted (AES-256-GCM, bound to id and purpose) under the master key. */
 export class KeyRepository {
@@ -103,9 +100,10 @@ export class KeyRepository {
 
   async #insert(tx: Kysely<unknown>, purpose: KeyPurpose, made: NewKey): Promise<StoredKey> {
     const id = randomUUID();
+    const sealed = seal(this.#masterKey, `${purpose}:${id}`, made.privateDer);
     const { rows } = await sql<KeyRow>`
       insert into keys (id, purpose, algorithm, public_pem, encrypted_private, created_at)
-      values (${id}, ${purpose}, ${made.algorithm}, ${made.publicPem}, ${this.#encrypt(id, purpose, made.privateDer)},
+      values (${id}, ${purpose}, ${made.algorithm}, ${made.publicPem}, ${sealed},
               clock_timestamp())
       returning *`.execute(tx);
     const [stored] = rows;
@@ -113,29 +111,8 @@ export class KeyRepository {
     return toKey(stored);
   }
 
-  #encrypt(id: string, purpose: KeyPurpose, secret: Buffer): Buffer {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', this.#masterKey, nonce);
-    cipher.setAAD(Buffer.from(`${purpose}:${id}`));
-    const sealed = Buffer.concat([cipher.update(secret), cipher.final()]);
-    return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
-  }
-
   #decrypt(row: KeyRow): Buffer {
-    const nonce = row.encrypted_private.subarray(0, NONCE_BYTES);
-    const tag = row.encrypted_private.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
-    const decipher = createDecipheriv('aes-256-gcm', this.#masterKey, nonce);
-    decipher.setAAD(Buffer.from(`${row.purpose}:${row.id}`));
-    decipher.setAuthTag(tag);
-    try {
-      const sealed = row.encrypted_private.subarray(NONCE_BYTES + TAG_BYTES);
-      return Buffer.concat([decipher.update(sealed), decipher.final()]);
-    } catch {
-      throw new AppError(
-        'CONFIG_INVALID',
-        'The master key does not fit the keys in the database. Use the one they were made with.',
-      );
-    }
+    return unseal(this.#masterKey, `${row.purpose}:${row.id}`, row.encrypted_private);
   }
 }
 

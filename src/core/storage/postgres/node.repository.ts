@@ -9,6 +9,8 @@ import { isUuid } from '../../utils/node-name.js';
 import { beyondCapacity } from '../../utils/offer.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
+import { endLeases, tellLost } from './node-leases.js';
+import { holdPlacement } from './placement-lock.js';
 import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 import { tellAnew } from './node-desired.js';
@@ -38,6 +40,15 @@ export class NodeRepository {
   async find(ref: string): Promise<Node | undefined> {
     const row = await findRow(this.#db, ref);
     return row && toNode(row);
+  }
+
+  /** Two at most of those of a member that live, by name. */
+  async ownedBy(memberId: string): Promise<readonly { id: string; name: string }[]> {
+    const { rows } = await sql<{ id: string; name: string }>`
+      select id, name from nodes where owner_id = ${memberId} and status <> 'retired' order by name collate "C" limit 2`.execute(
+      this.#db,
+    );
+    return rows;
   }
 
   async update(ref: string, change: NodeChange, now: Date): Promise<Node> {
@@ -82,11 +93,14 @@ export class NodeRepository {
     now: Date,
   ): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
     return this.#db.transaction().execute(async (tx) => {
+      await holdPlacement(tx);
       const row = await lockNode(tx, ref);
       requireVersion(row, ifVersion);
       await requireIdle(tx, row);
+      const lost = await endLeases(tx, row.id, now);
       const { rows } = await sql<{ kept: boolean }>`
-        select exists (select from containers where node_id = ${row.id})
+        select exists (select from containers where ${row.id} in (node_id, payer_node_id))
+               or exists (select from container_leases where node_id = ${row.id})
                or exists (select from network_routes where source_node_id = ${row.id} or destination_node_id = ${row.id})
                or exists (select from cooperative_credits where node_id = ${row.id}) as kept`.execute(
         tx,
@@ -98,6 +112,7 @@ export class NodeRepository {
         object: { kind: 'node', id: row.id },
         payload: { name: row.name },
       });
+      for (const lease of lost) await tellLost(tx, lease, row.name);
       return { node: toNode(after), outcome };
     });
   }

@@ -7,6 +7,7 @@ import type {
   NodeProblem,
   Offer,
 } from '../../types/models/agent.js';
+import type { NodeEngine } from '../../types/models/container.js';
 import type { Node, NodeStatus, Provisioning } from '../../types/models/node.js';
 
 /** What is selected or returned of `nodes`, with the name of the owner, and its agent. Not its hardware, which only the question for one node needs. */
@@ -16,7 +17,8 @@ export const nodeColumns =
   (select m.name from members m where m.id = nodes.owner_id) as owner_name,
   (select jsonb_build_object('approval', a.approval, 'joinedAt', a.joined_at, 'version', a.agent_version, 'wantedVersion', a.wanted_version, 'bootId', a.boot_id,
      'source', a.source, 'connectedAt', case when a.session_id is not null then a.connected_at end, 'lastSeenAt', a.last_seen_at,
-     'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation, 'capacity', a.capacity, 'problems', a.problems)
+     'clockSkewMs', a.clock_skew_ms, 'generation', a.generation, 'observedGeneration', a.observed_generation, 'capacity', a.capacity, 'problems', a.problems,
+     'engine', a.engine, 'engineProblem', a.engine_problem)
    from node_agents a where a.node_id = nodes.id) as agent`);
 
 /** A row of `nodes` with `nodeColumns`. */
@@ -58,6 +60,8 @@ interface AgentJson {
   readonly observedGeneration: number;
   readonly capacity: Capacity | null;
   readonly problems: readonly NodeProblem[];
+  readonly engine: NodeEngine | null;
+  readonly engineProblem: string | null;
 }
 
 export function toNode(row: NodeRow): Node {
@@ -103,5 +107,7 @@ function toAgent(agent: AgentJson): NodeAgent {
     observedGeneration,
     ...(agent.capacity === null ? {} : { capacity: agent.capacity }),
     problems: agent.problems,
+    ...(agent.engine === null ? {} : { engine: agent.engine }),
+    ...(agent.engineProblem === null ? {} : { engineProblem: agent.engineProblem }),
   };
 }

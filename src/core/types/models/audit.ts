@@ -14,6 +14,8 @@ export interface AuditEntry {
   /** `ok`, or the code of the refusal or failure. */
   readonly outcome: string;
   readonly requestId: string;
+  /** What somebody who reviews it should know: which safe defaults were given up. */
+  readonly remark?: string;
   /** Like entries that were left out before this one. */
   readonly suppressed?: number;
 }

@@ -56,6 +56,8 @@ CREATE TABLE container_leases (
   -- Ports of the node that it wants, as `8080/tcp`.
   host_ports TEXT[] NOT NULL DEFAULT '{}',
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  -- Since when it is not in the work of its node any more; it has ended when the node has said so.
+  leaving_at TIMESTAMPTZ,
   ended_at TIMESTAMPTZ,
   end_reason TEXT,
   -- What its node says.
@@ -64,7 +66,8 @@ CREATE TABLE container_leases (
   report JSONB NOT NULL DEFAULT '{}',
   observed_at TIMESTAMPTZ
 ) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX container_leases_living ON container_leases (container_id, replica) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX container_leases_living ON container_leases (container_id, replica)
+  WHERE ended_at IS NULL AND leaving_at IS NULL;
 CREATE INDEX container_leases_by_node ON container_leases (node_id) WHERE ended_at IS NULL;
 CREATE INDEX container_leases_by_container ON container_leases (container_id);
 

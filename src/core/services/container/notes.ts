@@ -1,0 +1,108 @@
+import type { ContainerEvent, ContainerState, Lease, LeaseWord } from './container.ports.js';
+
+import { phaseOf, revisionOf } from './container-status.js';
+import { isBound } from './defaults.js';
+
+/** A node that says nothing of how a replica ended has nothing of it: longer than any container may take to stop. */
+const LEAVE_MS = 7_200_000;
+
+/** What nodes have said of their leases. What is older than what is known says nothing. */
+export function noteWords(
+  state: ContainerState,
+  words: readonly LeaseWord[],
+  now: Date,
+): ContainerState {
+  const leases = state.leases.map((lease) => {
+    const word = words.find((said) => said.lease === lease.id);
+    return word ? heard(lease, word, now) : lease;
+  });
+  const changed = leases.filter((lease, at) => isNews(state.leases[at], lease));
+  const digest = changed.map(({ report, revision }) => ({ digest: report.digest, revision }));
+  return {
+    ...state,
+    leases,
+    revisions: state.revisions.map((revision) => {
+      const found = digest.find((said) => said.revision === revision.revision)?.digest;
+      // The first replica that finds the image decides which one it is.
+      return revision.digest === undefined && found ? { ...revision, digest: found } : revision;
+    }),
+    events: [...state.events, ...changed.map((lease) => told(lease))],
+  };
+}
+
+function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
+  const { lease: _, generation, phase, ...said } = word;
+  if (generation < lease.observedGeneration || generation > lease.generation) return lease;
+  // Those are for us to say.
+  if (phase === 'unknown' || phase === 'lost') return lease;
+  if (phase === 'ended') {
+    return lease.leavingAt
+      ? { ...lease, phase, observedAt: now, endedAt: now, endReason: lease.endReason ?? 'removed' }
+      : lease;
+  }
+  const isSame = generation === lease.observedGeneration;
+  const before = isSame ? (lease.report.failures ?? 0) : 0;
+  const failures =
+    phase === 'failed' && !(isSame && lease.phase === 'failed') ? before + 1 : before;
+  const report = { ...said, ...(failures > 0 ? { failures } : {}) };
+  return { ...lease, observedGeneration: generation, phase, report, observedAt: now };
+}
+
+function isNews(before: Lease | undefined, after: Lease): boolean {
+  return (
+    before !== undefined &&
+    (before.phase !== after.phase ||
+      before.observedGeneration !== after.observedGeneration ||
+      before.report.code !== after.report.code ||
+      before.report.startedAt !== after.report.startedAt)
+  );
+}
+
+/** What time, and what befell their nodes, makes of replicas. */
+export function noteSilence(state: ContainerState, now: Date): ContainerState {
+  const { lostAfterSeconds } = state.container;
+  const isKept = isBound(revisionOf(state, state.container.revision).spec);
+  const events: ContainerEvent[] = [];
+  const leases = state.leases.map((lease) => {
+    const silentMs = now.getTime() - (lease.lastSeenAt ?? lease.createdAt).getTime();
+    const isLost = !lease.isReachable && silentMs > lostAfterSeconds * 1_000;
+    if (lease.leavingAt) {
+      if (lease.endedAt) return lease;
+      if (now.getTime() - lease.leavingAt.getTime() > LEAVE_MS) {
+        return { ...lease, endedAt: now, endReason: 'its node says nothing of it' };
+      }
+      return lease.isGone && !lease.isReachable
+        ? { ...lease, endedAt: now, endReason: 'its node is gone' }
+        : lease;
+    }
+    if (!isLost || lease.phase === 'lost') return lease;
+    events.push(lostEvent(lease, isKept));
+    return isKept
+      ? { ...lease, phase: 'lost' as const }
+      : { ...lease, phase: 'lost' as const, endedAt: now, endReason: 'its node is lost' };
+  });
+  return events.length === 0 && leases.every((lease, at) => lease === state.leases[at])
+    ? state
+    : { ...state, leases, events: [...state.events, ...events] };
+}
+
+function lostEvent({ id, replica, node }: Lease, waits: boolean): ContainerEvent {
+  const payload = { lease: id, replica, node: node.name, waits };
+  return { type: 'container.replica-lost', payload };
+}
+
+function told(lease: Lease): ContainerEvent {
+  const { id, replica, node, revision, generation, observedGeneration, report } = lease;
+  const payload = {
+    lease: id,
+    replica,
+    node: node.name,
+    revision,
+    phase: phaseOf(lease),
+    generation,
+    observedGeneration,
+    ...(report.code === undefined ? {} : { code: report.code }),
+    ...(report.reason === undefined ? {} : { reason: report.reason }),
+  };
+  return { type: 'container.replica-changed', payload };
+}

@@ -1,0 +1,69 @@
+import type { ContainerSpec } from '../../types/models/container.js';
+import type { Caller } from '../../types/models/member.js';
+import type { ContainerState, MissingSecrets, Nodes, StoredRevision } from './container.ports.js';
+
+import { AppError } from '../../types/errors/app-error.js';
+import { revisionOf } from './container-status.js';
+import { secretsOf, unconfinedParts } from './defaults.js';
+
+/** What it is to be at this moment. */
+export function specNow(state: ContainerState): ContainerSpec {
+  return revisionOf(state, state.container.revision).spec;
+}
+
+/** With one more revision, when that is another than the last. */
+export function withRevision(
+  state: ContainerState,
+  made: Omit<StoredRevision, 'revision' | 'state'>,
+): ContainerState {
+  if (revisionOf(state, state.container.revision).specHash === made.specHash) return state;
+  const revision = Math.max(...state.revisions.map((one) => one.revision)) + 1;
+  const others = state.revisions.map((one) =>
+    one.state === 'current' ? { ...one, state: 'superseded' as const } : one,
+  );
+  return {
+    ...state,
+    container: { ...state.container, revision },
+    revisions: [...others, { ...made, revision, state: 'current' }],
+  };
+}
+
+/** Whoever may not give a safe default up, may leave it given up, as somebody did who may. @throws {AppError} PERMISSION_DENIED. */
+export function requireConfined(
+  spec: ContainerSpec,
+  before: ContainerSpec | undefined,
+  caller: Caller,
+): void {
+  if (caller.permissions.has('containers:unconfined')) return;
+  const known = new Set(before ? unconfinedParts(before) : []);
+  const parts = unconfinedParts(spec).filter((part) => !known.has(part));
+  if (parts.length === 0) return;
+  throw new AppError(
+    'PERMISSION_DENIED',
+    `${caller.name} lacks containers:unconfined, which this needs: ${parts.join(', ')}.`,
+    { permission: 'containers:unconfined' },
+  );
+}
+
+/** @throws {AppError} SECRET_NOT_FOUND. */
+export async function requireSecrets(
+  missingSecrets: MissingSecrets,
+  ownerId: string,
+  spec: ContainerSpec,
+): Promise<void> {
+  const [missing] = await missingSecrets(ownerId, secretsOf(spec));
+  if (missing === undefined) return;
+  throw new AppError('SECRET_NOT_FOUND', `There is no secret "${missing}".`, { secret: missing });
+}
+
+/** @throws {AppError} NODE_NOT_FOUND. */
+export async function requireNode(nodes: Nodes, ref: string) {
+  const node = await nodes.find(ref);
+  if (node) return node;
+  throw new AppError('NODE_NOT_FOUND', `There is no node "${ref}".`, { node: ref });
+}
+
+/** What is answered where there is no container, or none any more. */
+export function notFound(ref: string): AppError {
+  return new AppError('CONTAINER_NOT_FOUND', `There is no container "${ref}".`, { container: ref });
+}
