@@ -18,6 +18,7 @@ import { version } from '../core/utils/version.js';
 import { AgentHub } from './agents/agent-hub.js';
 import { SignedReleases } from './agents/signed-releases.js';
 import { composeAnnouncement } from './compose-announcement.js';
+import { composeChannels } from './compose-channels.js';
 import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
 import { signatures } from './auth/signatures.js';
@@ -63,12 +64,15 @@ export function composeAgents(
     connect: (request) => service.connect(request),
   });
   const orders = composeOrders(parts, stores, hub);
+  const channels = composeChannels(parts, stores, hub);
   const releases = composeReleases(parts, identity);
   const announcement = composeAnnouncement(parts, caSha256);
   const startedAt = now();
   return {
     /** Reads what another daemon has sent. */
-    receive: orders.receive,
+    receive: (text: string | undefined) => {
+      if (!channels.receive(text)) orders.receive(text);
+    },
     hub,
     door: { upgrade: hub.upgrade, onListening: announcement.start, releases },
     releases,
@@ -76,19 +80,13 @@ export function composeAgents(
       ...nodeTokenHandlers(service, announcement.isAnnounced),
       ...agentHandlers(service, caSha256, now),
       ...orders.handlers,
+      ...channels.handlers,
     },
-    tokenRule: {
-      any: 'nodes:any',
-      find: async (id: string) => {
-        const token = await tokenStore.find(id);
-        if (token) return { id: token.id, ownerId: token.owner.id };
-        throw tokenNotFound(id);
-      },
-      hidden: tokenNotFound,
-    } as const,
+    tokenRule: tokenRuleOf(tokenStore),
     /** Says good-bye to the network, ends every connection of an agent, and what is read through other daemons. */
     stop: async () => {
       const goodBye = announcement.close();
+      channels.close();
       orders.close();
       await hub.stop();
       await goodBye;
@@ -114,6 +112,19 @@ function composeReleases({ config, paths, agentRelease }: Parts, { authority }: 
     cache: path.join(paths.stateDir, 'agent-files'),
   });
   return new SignedReleases({ releases, authority });
+}
+
+/** Whose a node token is. */
+function tokenRuleOf(tokens: NodeTokenRepository) {
+  return {
+    any: 'nodes:any',
+    find: async (id: string) => {
+      const token = await tokens.find(id);
+      if (token) return { id: token.id, ownerId: token.owner.id };
+      throw tokenNotFound(id);
+    },
+    hidden: tokenNotFound,
+  } as const;
 }
 
 function tokenNotFound(id: string): AppError {

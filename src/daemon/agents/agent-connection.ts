@@ -20,6 +20,7 @@ import {
   type Report,
 } from '../../contract/agent/protocol.js';
 import { type LogRequest, LogRequests, type LogSink } from './log-requests.js';
+import { ChannelDesk } from '../channels/desk.js';
 import { messageText } from '../../core/platform/common/message-text.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
@@ -83,6 +84,8 @@ export class AgentConnection {
     (err) => this.#deps.log.warn({ err }, 'the hardware of a node could not be noted'),
   );
   readonly #logs = new LogRequests((frame) => this.#send(frame));
+  /** To what runs there. Nothing is asked of it before it is believed, for nobody knows its session before. */
+  readonly channels = new ChannelDesk((frame) => this.#send(frame));
   #node: Named | undefined;
   #work: WorkDesk | undefined;
   #told = 0;
@@ -151,6 +154,11 @@ export class AgentConnection {
     // It has been said why it ends, and nothing more is looked at.
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     const frame = isBinary ? undefined : parsed(data);
+    if (frame && ('chunk' in frame || 'over' in frame)) {
+      // Counted by their credit, not by the clock.
+      if (!this.channels.receive(frame)) this.#close(CLOSE.policy, 'beyond_credit');
+      return;
+    }
     if (!this.#wasAskedFor(frame) && !this.#isWithinRate()) {
       return this.#close(CLOSE.policy, 'too_many_frames');
     }
@@ -282,6 +290,7 @@ export class AgentConnection {
   async #ended(): Promise<void> {
     clearTimeout(this.#silence);
     this.#logs.close();
+    this.channels.close();
     await this.#proving;
     clearTimeout(this.#silence);
     if (this.#node) this.#deps.onEnd(this.sessionId);

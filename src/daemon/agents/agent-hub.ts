@@ -8,6 +8,7 @@ import type { LeaseService } from '../../core/services/container/lease.service.j
 import type { SampleSink } from '../../core/services/node/sample.ports.js';
 import type { EventType } from '../../core/types/models/event.js';
 import type { UpgradeHandler } from '../transports/upgrades.js';
+import type { ChannelDesk } from '../channels/desk.js';
 import type { LogRequest, LogSink } from './log-requests.js';
 import type { AgentConnectionDeps } from './agent-connection.js';
 
@@ -150,6 +151,13 @@ export class AgentHub {
   readLog(sessionId: string, id: string, request: LogRequest, sink: LogSink): () => void {
     const connection = this.#connections.get(sessionId);
     if (connection) return connection.readLog(id, request, sink);
+    throw new AppError('NODE_OFFLINE', 'The node has just gone.');
+  }
+
+  /** The channels to what runs on a node. @throws {AppError} NODE_OFFLINE. */
+  channels(sessionId: string): ChannelDesk {
+    const connection = this.#connections.get(sessionId);
+    if (connection) return connection.channels;
     throw new AppError('NODE_OFFLINE', 'The node has just gone.');
   }
 

@@ -9,3 +9,12 @@ import type { Pool } from 'pg';
 export async function notify(pool: Pool, channel: string, text: string): Promise<void> {
   await pool.query('select pg_notify($1, $2)', [channel, text]);
 }
+
+/** The same for several texts, in their order. No two may be alike: Postgres tells of the same only once. */
+export async function notifyAll(
+  pool: Pool,
+  channel: string,
+  texts: readonly string[],
+): Promise<void> {
+  await pool.query('select pg_notify($1, text) from unnest($2::text[]) as text', [channel, texts]);
+}
