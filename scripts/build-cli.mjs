@@ -22,6 +22,10 @@ const oclif = {
     agent: { description: 'The agent that makes this machine a node of a grid.' },
     audit: { description: 'Who did what, and what was refused.' },
     config: { description: 'Read and change the configuration of the daemon.' },
+    container: {
+      description: 'Containers on nodes of the grid.',
+      subtopics: { secret: { description: 'Secrets that containers find as files.' } },
+    },
     context: { description: 'Daemons elsewhere, and what is trusted to be them.' },
     daemon: { description: 'Run, watch, back up and install the core daemon.' },
     member: { description: 'Who may use the grid, with which roles.' },

@@ -12,6 +12,8 @@ const MAX_CHARACTERS = 4 << 20;
 /** What can be asked for: the path, and the values in its answer. */
 const KINDS: Readonly<Record<string, Kind>> = {
   nodes: ['/v1/nodes?limit=500', ({ nodes }) => nodes?.map(({ name }) => name)],
+  containers: ['/v1/containers?limit=500', ({ containers }) => containers?.map(({ name }) => name)],
+  secrets: ['/v1/secrets', ({ secrets }) => secrets?.map(({ name }) => name)],
   drives: ['/v1/usb/drives', ({ drives }) => drives?.map(({ path }) => path)],
   operations: ['/v1/operations?limit=100', ({ operations }) => operations?.map(({ id }) => id)],
   'running-operations': [
@@ -29,6 +31,8 @@ type Values = readonly (string | undefined)[] | undefined;
 
 interface Answer {
   readonly nodes?: readonly { readonly name?: string }[];
+  readonly containers?: readonly { readonly name?: string }[];
+  readonly secrets?: readonly { readonly name?: string }[];
   readonly drives?: readonly { readonly path?: string }[];
   readonly operations?: readonly { readonly id?: string }[];
   readonly members?: readonly { readonly name?: string }[];

@@ -73,3 +73,29 @@ export function describeEvent({ createdAt, type, object, payload }: Event): stri
   const more = Object.keys(rest).length === 0 ? '' : `  ${JSON.stringify(rest)}`;
   return cleanLine(`${createdAt}  ${type.padEnd(22)}  ${what}${more}`);
 }
+
+/** A page of a listing, and how many of them are read at most. */
+const PAGE = 500;
+const MAX_PAGES = 40;
+
+/** The last events of one object that are kept, oldest first, and the cursor behind them. */
+export async function lastEventsOf(
+  client: SyntropyClient,
+  object: string,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+): Promise<{ readonly events: readonly Event[]; readonly cursor: string }> {
+  let last: readonly Event[] = [];
+  let cursor = after ?? '0';
+  for (let count = 0; count < MAX_PAGES; count += 1) {
+    const asked = { object, limit: PAGE, after: cursor };
+    // A cursor that a person gave is refused when it is no longer kept, as `events` has it.
+    const page =
+      after === undefined
+        ? await eventsAfter(client, asked)
+        : await client.call('events.list', asked);
+    last = [...last, ...page.events].slice(-limit);
+    ({ cursor } = page);
+    if (page.events.length < PAGE) break;
+  }
+  return { events: last, cursor };
+}

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { AppError } from '../core/types/errors/app-error.js';
 import { exitCodeOf, failureOf, failureText } from './failure.js';
 import { globalsLast } from './globals-last.js';
+import { ownStatus } from './own-status.js';
 
 const INTERRUPTED = 130;
 
@@ -64,7 +65,7 @@ async function fail(error: unknown, argv: readonly string[]): Promise<void> {
     process.stderr.write(failureText(failure));
   }
   // A stream that is still open must not keep a failed command waiting.
-  process.exitCode = exitCodeOf(failure);
+  process.exitCode = ownStatus(error) ?? exitCodeOf(failure);
   await flush();
   process.exit();
 }

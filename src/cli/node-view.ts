@@ -21,6 +21,7 @@ export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
   location: { title: 'LOCATION', value: (node) => node.location ?? '' },
   offer: { title: 'OFFER', value: (node) => (node.offer ? formatOffer(node.offer) : '') },
+  engine: { title: 'ENGINE', value: (node) => engineOf(node) ?? '' },
   description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
   created: { title: 'CREATED', value: (node) => node.createdAt },
   id: { title: 'ID', value: (node) => node.id },
@@ -32,6 +33,7 @@ export const defaultNodeColumns = [
   'since',
   'seen',
   'owner',
+  'engine',
   'labels',
   'id',
 ] as const;
@@ -50,6 +52,7 @@ export function describeNode(node: NodeDetails): string {
     ['Labels', formatLabels(node.labels)],
     ['Offer', node.offer && formatOffer(node.offer)],
     ['Has', node.agent?.capacity && formatOffer(node.agent.capacity)],
+    ['Engine', engineOf(node)],
     ['Drained', node.drained && drainState(node.drained)],
     ['Trouble', node.agent && node.agent.problems.map(({ message }) => message).join(' ')],
     ['Agent', node.agent && agentState(node.agent)],
@@ -63,6 +66,14 @@ export function describeNode(node: NodeDetails): string {
     ['Join token', stick?.joinTokenExpiresAt && `expires ${stick.joinTokenExpiresAt}`],
     ['Created', node.createdAt],
   ]);
+}
+
+/** `docker 20.10.24`, or why there is none. */
+function engineOf({ agent }: Node): string | undefined {
+  if (agent?.engine === undefined) {
+    return agent?.engineProblem === undefined ? undefined : `none: ${agent.engineProblem}`;
+  }
+  return `${agent.engine.kind} ${agent.engine.version}`;
 }
 
 function drainState({ since, reason }: NonNullable<Node['drained']>): string {
