@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 
 import { documentOf } from '../../support/cli.js';
 import { containerGrid } from '../../support/container-grid.js';
-import { dockerEngine, podmanEngine } from '../../support/engines.js';
+import { startDocker, startPodman, type TestEngine } from '../../support/engines.js';
 import { missing } from '../../support/requirements.js';
 import { waitFor } from '../../support/wait-for.js';
 
-const IMAGE = 'localhost/web:1';
+const IMAGE = 'local/web:1';
 /** A web server that says which one it is, and that it was started. */
 const serve = (word: string) => [
   '--command',
@@ -20,8 +19,8 @@ const serve = (word: string) => [
 const waiting = ['--wait', '--timeout', '60s', '--json'];
 
 const engines = [
-  { name: 'docker', needs: 'docker', open: dockerEngine },
-  { name: 'podman', needs: 'podman', open: podmanEngine },
+  { name: 'docker', needs: 'docker', open: startDocker },
+  { name: 'podman', needs: 'podman', open: startPodman },
 ] as const;
 
 // Goal: the whole life of a container on a real engine, by the commands that people type.
@@ -33,7 +32,7 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
       await engine.importBusybox(IMAGE);
       await using grid = await containerGrid([engine]);
       const { cli } = grid;
-      const curl = () => fetched(engine.within, 'http://127.0.0.1:8088/');
+      const served = () => fetched(engine);
 
       const deployed = await cli(
         'container',
@@ -56,7 +55,7 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
         schemaVersion: 1,
         container: { name: 'web', status: 'running', nodes: [{ name: 'node-01' }] },
       });
-      await waitFor('the web server', () => curl() === 'one');
+      await waitFor('the web server', async () => (await served()) === 'one');
 
       const logs = await cli('container', 'logs', 'web');
       expect(logs).toMatchObject({ status: 0, stdout: 'serving one\n' });
@@ -68,15 +67,15 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
 
       const stopped = await cli('container', 'stop', 'web', ...waiting);
       expect(documentOf(stopped)).toMatchObject({ container: { status: 'stopped' } });
-      expect(curl()).toBeUndefined();
+      expect(await served()).toBeUndefined();
       const started = await cli('container', 'start', 'web', ...waiting);
       expect(documentOf(started)).toMatchObject({ container: { status: 'running' } });
-      await waitFor('the web server to be back', () => curl() === 'one');
+      await waitFor('the web server to be back', async () => (await served()) === 'one');
 
       const updated = await cli('container', 'update', 'web', ...serve('two'), ...waiting);
       expect(updated.status, updated.stdout).toBe(0);
       expect(documentOf(updated)).toMatchObject({ container: { status: 'running', revision: 2 } });
-      await waitFor('the other web server', () => curl() === 'two');
+      await waitFor('the other web server', async () => (await served()) === 'two');
 
       const broken = await cli(
         'container',
@@ -97,24 +96,31 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
         },
       });
       expect(broken.status).toBe(1);
-      await waitFor('the one before', () => curl() === 'two');
+      await waitFor('the one before', async () => (await served()) === 'two');
 
       const back = await cli('container', 'rollback', 'web', '--to', '1', ...waiting);
       expect(back.status, back.stdout).toBe(0);
-      await waitFor('the first one', () => curl() === 'one');
+      await waitFor('the first one', async () => (await served()) === 'one');
 
       const removed = await cli('container', 'remove', 'web', '--yes', ...waiting);
       expect(removed.status, removed.stdout).toBe(0);
-      await waitFor('the engine to be empty', async () => (await engine.containers()).length === 0);
+      await waitFor('the engine to be empty', async () => (await countOf(engine)) === 0);
       expect((await cli('container', 'status', 'web')).status).toBe(4);
     },
     240_000,
   );
 });
 
-/** The first line of a page, or undefined where nothing answers. */
-function fetched(within: readonly string[], url: string): string | undefined {
-  const [program = '', ...args] = [...within, 'curl', '-s', '-m', '2', url];
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : undefined;
+/** The first line of what is served there, or undefined where nothing answers. */
+async function fetched(engine: TestEngine): Promise<string | undefined> {
+  const page = await engine
+    .reach('curl', '-s', '-m', '2', 'http://127.0.0.1:8088/')
+    .catch(() => undefined);
+  return page?.trim();
+}
+
+/** How many containers the engine has, whoever made them. */
+async function countOf(engine: TestEngine): Promise<number> {
+  const all: unknown = JSON.parse((await engine.api('GET', '/containers/json?all=1')).text);
+  return Array.isArray(all) ? all.length : Number.NaN;
 }
