@@ -158,16 +158,17 @@ async function* readOnce(
 function whenQuiet(stream: { destroy(): unknown }, source: LogSource) {
   let isQuiet = false;
   let isOver = false;
+  const look = async () => {
+    if (!(await hasGone(source)) || !isQuiet) return;
+    isOver = true;
+    stream.destroy();
+  };
   const timer = setInterval(() => {
     if (!isQuiet) {
       isQuiet = true;
       return;
     }
-    void hasGone(source).then((isGone) => {
-      if (!isGone || !isQuiet) return;
-      isOver = true;
-      stream.destroy();
-    });
+    void look();
   }, QUIET_LOOK_MS);
   timer.unref();
   return {
