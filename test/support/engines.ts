@@ -147,6 +147,8 @@ async function startEngine(kind: Kind, options: EngineOptions): Promise<TestEngi
     curl(socketPath, method, call, body === undefined ? undefined : JSON.stringify(body));
   const start = async () => {
     await rm(socketPath, { force: true });
+    // Killed with its engine, and perhaps not buried by a container's init: a new engine would take it for alive, and wait for its word.
+    await rm(path.join(folder, 'exec/containerd/containerd.pid'), { force: true });
     engine = launch([...within, ...kind.command(folder, socketPath)], kind.env(folder), folder);
     await waitFor(
       `${kind.kind} to be ready`,
