@@ -198,14 +198,12 @@ async function startEngine(kind: Kind, options: EngineOptions): Promise<TestEngi
     api,
     kill: () => kill(),
     start,
-    importBusybox: (name, image = {}) => importBusybox(socketPath, folder, name, image),
+    importBusybox: (name, image = {}) => importBusybox(kind, socketPath, folder, name, image),
     async push(image, as) {
       const [repo, tag] = split(as);
       const tagged = await api('POST', `/images/${image}/tag?repo=${repo}&tag=${tag}`);
       if (tagged.status !== 201) throw new Error(tagged.text);
-      // Podman takes the tag with the name, Docker beside it.
-      const name = kind.kind === 'podman' ? as : repo;
-      const pushed = await curl(socketPath, 'POST', `/images/${name}/push?tag=${tag}`, undefined, [
+      const pushed = await curl(socketPath, 'POST', `/images/${repo}/push?tag=${tag}`, undefined, [
         '-H',
         `X-Registry-Auth: ${Buffer.from(JSON.stringify(REGISTRY_USER)).toString('base64')}`,
       ]);
@@ -303,6 +301,7 @@ async function removeContainers(api: TestEngine['api']): Promise<void> {
 }
 
 async function importBusybox(
+  { kind }: Kind,
   socketPath: string,
   folder: string,
   name: string,
@@ -321,7 +320,9 @@ async function importBusybox(
   const tar = `${root}.tar`;
   await run('tar', ['-C', root, '-cf', tar, '.']);
   const [repo, tag] = split(name);
-  const query = new URLSearchParams({ fromSrc: '-', repo, tag });
+  // Podman takes the tag with the name, Docker beside it.
+  const named = kind === 'podman' ? { repo: `${repo}:${tag}` } : { repo, tag };
+  const query = new URLSearchParams({ fromSrc: '-', ...named });
   for (const change of changes) query.append('changes', change);
   const answer = await curl(socketPath, 'POST', `/images/create?${query.toString()}`, `@${tar}`, [
     '-H',
