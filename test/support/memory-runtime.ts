@@ -15,6 +15,7 @@ import type {
   TerminalSize,
 } from '../../src/core/services/container/runtime.ports.js';
 
+import { imageName } from '../../src/core/platform/common/engine/image-name.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { type ErrorCode } from '../../src/core/types/errors/codes.js';
 import { justAfter, type Kept, listed } from './memory-container.js';
@@ -182,11 +183,11 @@ export class MemoryRuntime implements ContainerRuntime {
   async ensureImage(request: ImageRequest, signal: AbortSignal): Promise<FoundImage> {
     await this.#call('ensureImage', request.ref);
     signal.throwIfAborted();
-    if (!/^[\w./:@-]+$/.test(request.ref) || /[A-Z]/.test(request.ref.split(':')[0] ?? '')) {
-      throw new AppError('INPUT_INVALID', `"${request.ref}" is no name of an image.`);
-    }
+    imageName(request.ref);
     const key = request.digest === undefined ? request.ref : `${request.ref}@${request.digest}`;
-    const here = this.#images.get(key);
+    const here =
+      this.#images.get(key) ??
+      [...this.#images.values()].find(({ digest }) => digest === request.digest);
     if (here && request.policy !== 'always') return here;
     if (request.policy === 'never') throw noImage(request.ref);
     const found = this.#published(request);

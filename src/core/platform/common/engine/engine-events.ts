@@ -1,5 +1,6 @@
 import type { EngineHttp } from './engine-http.js';
 
+import { AppError } from '../../../types/errors/app-error.js';
 import { LABELS } from './container-body.js';
 import { objectOf, parsed, textOf } from './json.js';
 import { engineFailure } from './refusals.js';
@@ -16,7 +17,8 @@ export async function* readEvents(
 ): AsyncIterable<void> {
   if (signal.aborted) return;
   const filters = JSON.stringify({ type: ['container'], label: [`${LABELS.node}=${node}`] });
-  const began = await http.stream('GET', '/events', { query: { filters } });
+  const began = await begin(http, filters, signal);
+  if (!began) return;
   if ('refusal' in began) throw engineFailure(began.refusal);
   const { stream } = began;
   stream.setEncoding('utf8');
@@ -34,6 +36,17 @@ export async function* readEvents(
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
+  }
+}
+
+/** Undefined where nobody listens any more, or the engine has ended before it said a word. */
+async function begin(http: EngineHttp, filters: string, signal: AbortSignal) {
+  try {
+    return await http.stream('GET', '/events', { query: { filters }, timeoutMs: 'none', signal });
+  } catch (error) {
+    // Podman begins its answer with the first event: what fails until then is no different from what fails later.
+    if (signal.aborted || error instanceof AppError) return undefined;
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { errorCode } from '../../../types/errors/error-code.js';
+import { afterMs, type Deadline } from '../../../utils/deadline.js';
 import { textUpTo } from '../../../utils/text-up-to.js';
 import { parsed } from './json.js';
 
@@ -17,8 +18,8 @@ export interface EngineCall {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Until the whole answer is there; of a stream, until it begins. */
-  readonly timeoutMs?: number;
+  /** Until the whole answer is there; of a stream, until it begins, which may be with its first word: none, then, where that may be long in coming. */
+  readonly timeoutMs?: number | 'none';
   readonly signal?: AbortSignal;
 }
 
@@ -55,9 +56,8 @@ export class EngineHttp {
 
   /** @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT. */
   async call(method: string, path: string, call: EngineCall = {}): Promise<EngineAnswer> {
-    const timeoutMs = call.timeoutMs ?? CALL_TIMEOUT_MS;
-    const response = await this.#send(method, path, { ...call, timeoutMs }, this.#agent);
-    const timer = setTimeout(() => response.destroy(timedOut(timeoutMs)), timeoutMs);
+    const response = await this.#send(method, path, call, this.#agent);
+    const timer = deadline(response, call);
     try {
       const text = await textUpTo(response, MAX_ANSWER_BYTES);
       if (text === undefined) {
@@ -67,7 +67,7 @@ export class EngineHttp {
     } catch (error) {
       throw asUnreachable(error);
     } finally {
-      clearTimeout(timer);
+      timer.clear();
       response.destroy();
     }
   }
@@ -159,8 +159,7 @@ export class EngineHttp {
   ): Promise<http.IncomingMessage> {
     if (this.#isClosed) throw new AppError('ENGINE_UNREACHABLE', 'The connection was let go of.');
     const request = this.#request(method, path, call, agent);
-    const timeoutMs = call.timeoutMs ?? CALL_TIMEOUT_MS;
-    const timer = setTimeout(() => request.destroy(timedOut(timeoutMs)), timeoutMs);
+    const timer = deadline(request, call);
     try {
       return await new Promise<http.IncomingMessage>((resolve, reject) => {
         request.once('response', resolve);
@@ -174,7 +173,7 @@ export class EngineHttp {
       }
       throw asUnreachable(error);
     } finally {
-      clearTimeout(timer);
+      timer.clear();
     }
   }
 }
@@ -184,6 +183,11 @@ export function asUnreachable(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const reason = errorCode(error) ?? (error instanceof Error ? error.message : String(error));
   return new AppError('ENGINE_UNREACHABLE', `The container engine does not answer: ${reason}.`);
+}
+
+function deadline(stream: { destroy(error: Error): unknown }, { timeoutMs }: EngineCall): Deadline {
+  const ms = timeoutMs === 'none' ? undefined : (timeoutMs ?? CALL_TIMEOUT_MS);
+  return afterMs(ms, () => stream.destroy(timedOut(ms ?? 0)));
 }
 
 function timedOut(timeoutMs: number): AppError {

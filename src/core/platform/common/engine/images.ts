@@ -88,7 +88,7 @@ async function pull(
   stallMs: number,
 ): Promise<void> {
   const credentials = auth && { ...auth, serveraddress: registryOf(name.repository) };
-  const header = credentials && Buffer.from(JSON.stringify(credentials)).toString('base64url');
+  const header = credentials && urlBase64(JSON.stringify(credentials));
   const began = await http.stream('POST', '/images/create', {
     query: { fromImage: name.repository, tag: name.digest ?? name.tag },
     headers: header === undefined ? {} : { 'x-registry-auth': header },
@@ -127,4 +127,9 @@ function throwIfRefused(ref: string, line: string): void {
   const { error, errorDetail } = objectOf(parsed(line));
   const message = textOf(error) ?? textOf(objectOf(errorDetail)['message']);
   if (message !== undefined) throw pullRefusal(ref, message);
+}
+
+/** With the padding that Node leaves out: Docker takes a header without it for none, and says nothing. */
+function urlBase64(text: string): string {
+  return Buffer.from(text).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }

@@ -113,10 +113,39 @@ async function* follow(
 /** One answer of the engine, to its end. Slow readers hold it up: nothing is read ahead but what a socket holds. */
 async function* readOnce(
   source: LogSource,
-  { follow: isFollowing, since, until, tail }: Reading,
+  reading: Reading,
   signal: AbortSignal,
 ): AsyncIterable<readonly RuntimeLogLine[]> {
-  const began = await source.http.stream('GET', `/containers/${source.id}/logs`, {
+  const over = new AbortController();
+  const stop = () => over.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  const quiet = reading.follow ? whenQuiet(source, stop) : undefined;
+  const lines = new LogLines();
+  try {
+    if (signal.aborted) return;
+    const stream = await begin(source, reading, over.signal);
+    for await (const chunk of stream) {
+      quiet?.heard();
+      const found = lines.push(chunk);
+      if (found.length > 0) yield found;
+    }
+    const rest = lines.rest();
+    if (rest.length > 0) yield rest;
+  } catch (error) {
+    if (!over.signal.aborted) throw asUnreachable(error);
+  } finally {
+    quiet?.stop();
+    signal.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+async function begin(
+  { http, id }: LogSource,
+  { follow: isFollowing, since, until, tail }: Reading,
+  signal: AbortSignal,
+) {
+  const began = await http.stream('GET', `/containers/${id}/logs`, {
     query: {
       stdout: '1',
       stderr: '1',
@@ -126,55 +155,29 @@ async function* readOnce(
       ...(until === undefined ? {} : { until: unixTime(until) }),
       ...(tail === undefined ? {} : { tail: String(tail) }),
     },
+    signal,
+    ...(isFollowing ? { timeoutMs: 'none' as const } : {}),
   });
-  if ('refusal' in began) {
-    const { refusal } = began;
-    throw refusal.status === 404 ? notFound(messageOf(refusal)) : engineFailure(refusal);
-  }
-  const { stream } = began;
-  const stop = () => stream.destroy();
-  signal.addEventListener('abort', stop, { once: true });
-  const quiet = isFollowing ? whenQuiet(stream, source) : undefined;
-  const lines = new LogLines();
-  try {
-    if (signal.aborted) return;
-    for await (const chunk of stream) {
-      quiet?.heard();
-      const found = lines.push(chunk);
-      if (found.length > 0) yield found;
-    }
-    const rest = lines.rest();
-    if (rest.length > 0) yield rest;
-  } catch (error) {
-    if (!signal.aborted && quiet?.hasEnded() !== true) throw asUnreachable(error);
-  } finally {
-    quiet?.stop();
-    signal.removeEventListener('abort', stop);
-    stop();
-  }
+  if ('stream' in began) return began.stream;
+  const { refusal } = began;
+  throw refusal.status === 404 ? notFound(messageOf(refusal)) : engineFailure(refusal);
 }
 
 /** An engine may forget to end the log of a container that has ended, or has been removed. */
-function whenQuiet(stream: { destroy(): unknown }, source: LogSource) {
+function whenQuiet(source: LogSource, end: () => void) {
   let isQuiet = false;
-  let isOver = false;
+  const look = async () => {
+    if ((await hasGone(source)) && isQuiet) end();
+  };
   const timer = setInterval(() => {
-    if (!isQuiet) {
-      isQuiet = true;
-      return;
-    }
-    void hasGone(source).then((isGone) => {
-      if (!isGone || !isQuiet) return;
-      isOver = true;
-      stream.destroy();
-    });
+    if (isQuiet) void look();
+    isQuiet = true;
   }, QUIET_LOOK_MS);
   timer.unref();
   return {
     heard: () => {
       isQuiet = false;
     },
-    hasEnded: () => isOver,
     stop: () => clearInterval(timer),
   };
 }

@@ -10,7 +10,10 @@ const MAX_MESSAGE_LENGTH = 500;
 const PULL_REFUSALS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/no space left on device|disk quota exceeded/i, 'DISK_FULL'],
   [/invalid reference|must be lowercase|normalizing name|invalid tag/i, 'INPUT_INVALID'],
-  [/unauthorized|authentication required|denied|incorrect username|\b40[13]\b/i, 'REGISTRY_DENIED'],
+  [
+    /unauthorized|authentication required|no basic auth|denied|incorrect username|\b40[13]\b/i,
+    'REGISTRY_DENIED',
+  ],
   [
     /manifest unknown|name unknown|not found|no such image|unknown to registry/i,
     'CONTAINER_IMAGE_NOT_FOUND',

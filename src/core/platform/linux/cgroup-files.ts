@@ -1,0 +1,73 @@
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+
+import { errorCode } from '../../types/errors/error-code.js';
+
+/** A hierarchy of cgroups, by where it is mounted. */
+export interface CgroupMounts {
+  /** Version 2, where all controllers are in one tree. */
+  readonly unified: string | undefined;
+  /** Version 1: a tree for each controller, or for several together. */
+  readonly controllers: ReadonlyMap<string, string>;
+}
+
+/** `/proc/self/mountinfo` (proc_pid_mountinfo(5)); a hybrid machine has both. */
+export function parseCgroupMounts(mountinfo: string): CgroupMounts {
+  let unified: string | undefined;
+  const controllers = new Map<string, string>();
+  for (const line of mountinfo.split('\n')) {
+    const [before = '', after = ''] = line.split(' - ');
+    const mountpoint = before.split(' ')[4];
+    const [type, , options = ''] = after.split(' ');
+    if (mountpoint === undefined) continue;
+    if (type === 'cgroup2') unified ??= mountpoint;
+    if (type !== 'cgroup') continue;
+    for (const word of options.split(',')) {
+      if (!controllers.has(word)) controllers.set(word, mountpoint);
+    }
+  }
+  return { unified, controllers };
+}
+
+/** Undefined for what is not there. */
+export async function readNumber(file: string): Promise<number | undefined> {
+  const text = await readText(file);
+  const value = text === undefined ? Number.NaN : Number.parseInt(text, 10);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** Undefined for what is not there, or goes while it is read. */
+export async function readText(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** A line of a file of `<word> <number>` lines. */
+export async function readField(file: string, word: string): Promise<number | undefined> {
+  const text = (await readText(file)) ?? '';
+  const found = new RegExp(`^${word} (\\d+)$`, 'm').exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+/** Writes only what differs: a write has the kernel look at all that runs there. */
+export async function setFile(file: string, value: string): Promise<void> {
+  if ((await readText(file)) !== value) await writeFile(file, value);
+}
+
+export async function makeCgroup(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+}
+
+/** Stays where something is in it. */
+export async function removeCgroup(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== 'ENOENT' && code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
+  }
+}
