@@ -33,6 +33,8 @@ export const Work = Type.Object(
     leases: Type.Array(Type.Object({ lease: Uuid, generation: Generation }, open), {
       maxItems: MAX_LEASES,
     }),
+    /** Containers whose volumes go with them, of leases that are to go. */
+    dropVolumes: Type.Optional(Type.Array(Uuid, { maxItems: MAX_LEASES })),
   },
   open,
 );

@@ -1,0 +1,39 @@
+import type {
+  ContainerFacts,
+  RunningContainer,
+  RunSpec,
+  RunState,
+  RuntimeLogLine,
+} from '../../src/core/services/container/runtime.ports.js';
+import type { TwinProgram } from './memory-exec.js';
+
+/** A container as the twin keeps it. */
+export interface Kept {
+  readonly id: string;
+  readonly spec: RunSpec;
+  readonly program: TwinProgram;
+  readonly lines: RuntimeLogLine[];
+  readonly ports: ContainerFacts['ports'];
+  state: RunState;
+  pid: number | undefined;
+  exitCode: number | undefined;
+  oomKilled: boolean;
+  restarts: number;
+  startedAt: string | undefined;
+  finishedAt: string | undefined;
+  error: string | undefined;
+  retry: NodeJS.Timeout | undefined;
+}
+
+/** What a listing tells of it. */
+export function listed({ id, spec, state }: Kept): RunningContainer {
+  return { id, name: spec.name, labels: spec.labels, state };
+}
+
+/** A nanosecond later, in the form of an engine that knows them: no two things happen at the same time. */
+export function justAfter(at: string): string {
+  const nanos = BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000_000n + BigInt(at.slice(23, 29));
+  const later = nanos + 1n;
+  const iso = new Date(Number(later / 1_000_000n)).toISOString();
+  return `${iso.slice(0, -1)}${String(later % 1_000_000n).padStart(6, '0')}Z`;
+}
