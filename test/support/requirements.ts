@@ -50,6 +50,22 @@ const probes = {
     return isMade ? undefined : 'may not make network namespaces';
   },
   influx: () => (hasProgram('influxd') ? undefined : 'needs influxdb'),
+  docker: () =>
+    ['dockerd', 'iptables', 'nsenter', 'curl', 'busybox'].every(hasProgram)
+      ? undefined
+      : 'needs docker.io, iptables, busybox-static and curl',
+  podman: () =>
+    ['podman', 'conmon', 'runc', 'iptables', 'nsenter', 'curl', 'busybox'].every(hasProgram) &&
+    existsSync('/usr/lib/podman/netavark')
+      ? undefined
+      : 'needs podman, conmon, runc, netavark, iptables, busybox-static and curl',
+  registry: () => (hasProgram('docker-registry') ? undefined : 'needs docker-registry'),
+  cgroups: () => {
+    if (process.getuid?.() !== 0) return 'needs root for cgroups';
+    return existsSync('/sys/fs/cgroup/cpuacct') || existsSync('/sys/fs/cgroup/cgroup.controllers')
+      ? undefined
+      : 'needs cgroups';
+  },
   prometheus: () => (hasProgram('prometheus') ? undefined : 'needs prometheus'),
 } as const;
 

@@ -1,0 +1,54 @@
+import type { RunSpec } from '../../../services/container/runtime.ports.js';
+import type { NodeEngine } from '../../../types/models/container.js';
+
+/** What engines that speak the same API say in different ways. Everything else that is in this folder holds for all of them. */
+export interface Dialect {
+  readonly kind: NodeEngine['kind'];
+  /**
+   * Whether following a log leaves out what comes late: then it is read to its end first, followed, and read once more after the container has ended
+   * (https://github.com/containers/podman/issues/21914).
+   */
+  readonly followLoses: boolean;
+  /** Whether containers go on without the engine, as its own word on it is. */
+  survivesEngine(isLiveRestoreEnabled: boolean): boolean;
+  /** Files of bounded size. */
+  logConfig(log: RunSpec['log']): {
+    readonly Type: string;
+    readonly Config: Readonly<Record<string, string>>;
+  };
+  /** Whether a refusal to make a container says that its name is taken. */
+  isNameTaken(status: number, message: string): boolean;
+  /** Whether a refusal says that the container does not run. */
+  isNotRunning(status: number, message: string): boolean;
+  /** How the output of a command that could not be run begins, in the place of any of its own. */
+  readonly cannotRun: RegExp;
+}
+
+export const docker: Dialect = {
+  kind: 'docker',
+  followLoses: false,
+  survivesEngine: (isLiveRestoreEnabled) => isLiveRestoreEnabled,
+  logConfig: ({ maxBytes, files }) => ({
+    Type: 'json-file',
+    Config: { 'max-size': String(maxBytes), 'max-file': String(files) },
+  }),
+  isNameTaken: (status) => status === 409,
+  isNotRunning: (status) => status === 409,
+  cannotRun: /^(?:OCI runtime exec failed|failed to create shim|unable to)/,
+};
+
+export const podman: Dialect = {
+  kind: 'podman',
+  followLoses: true,
+  // Each container has a minder of its own (conmon).
+  survivesEngine: () => true,
+  // It keeps one file, and begins it anew when it is full.
+  logConfig: ({ maxBytes, files }) => ({
+    Type: 'k8s-file',
+    Config: { 'max-size': String(maxBytes * files) },
+  }),
+  isNameTaken: (status, message) => status >= 409 && /name .*is (?:already )?in use/.test(message),
+  isNotRunning: (status, message) =>
+    status === 409 || (status === 500 && message.includes('container state improper')),
+  cannotRun: /^Error: .*\bOCI\b/s,
+};

@@ -1,0 +1,174 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type {
+  ContainerFacts,
+  ContainerRuntime,
+  ExecRequest,
+  ExecSession,
+  FoundImage,
+  ImageRequest,
+  RunningContainer,
+  RunSpec,
+  RuntimeFacts,
+  RuntimeLogLine,
+  RuntimeLogRequest,
+} from '../../../services/container/runtime.ports.js';
+import type { Dialect } from './dialect.js';
+import type { EngineHttp } from './engine-http.js';
+
+import { AppError } from '../../../types/errors/app-error.js';
+import { containerBody, LABELS } from './container-body.js';
+import { inspectedContainer, listedContainer } from './container-facts.js';
+import { readEvents } from './engine-events.js';
+import { startExec } from './exec-session.js';
+import { ensureImage } from './images.js';
+import { listOf, objectOf, textOf } from './json.js';
+import { readLogs } from './log-reader.js';
+import { createRefusal, engineFailure, messageOf, notFound, startRefusal } from './refusals.js';
+
+/** A machine that is short of memory or disk takes long to set up a network and a mount. */
+const START_TIMEOUT_MS = 120_000;
+const REMOVE_TIMEOUT_MS = 60_000;
+const REMOVE_LOOK_MS = 50;
+
+/** An engine of the Docker Engine API, 1.41 or newer, on this machine. What differs between them is in its dialect. */
+export class EngineRuntime implements ContainerRuntime {
+  readonly #http: EngineHttp;
+  readonly #dialect: Dialect;
+
+  constructor(http: EngineHttp, dialect: Dialect) {
+    this.#http = http;
+    this.#dialect = dialect;
+  }
+
+  async facts(): Promise<RuntimeFacts> {
+    const [version, info] = await Promise.all([this.#get('/version'), this.#get('/info')]);
+    const driver = textOf(info['CgroupDriver']);
+    const generation = textOf(info['CgroupVersion']) === '2' ? 'v2' : 'v1';
+    return {
+      kind: this.#dialect.kind,
+      version: textOf(version['Version']) ?? 'unknown',
+      cgroup: driver === undefined || driver === 'none' ? 'none' : generation,
+      architecture: textOf(version['Arch']) ?? 'unknown',
+      cgroupDriver: driver === 'systemd' ? 'systemd' : 'cgroupfs',
+      survivesEngine: this.#dialect.survivesEngine(info['LiveRestoreEnabled'] === true),
+    };
+  }
+
+  ensureImage(request: ImageRequest, signal: AbortSignal): Promise<FoundImage> {
+    return ensureImage(this.#http, request, signal);
+  }
+
+  async create(spec: RunSpec): Promise<{ readonly id: string }> {
+    const answer = await this.#http.call('POST', '/containers/create', {
+      query: { name: spec.name },
+      body: containerBody(spec, this.#dialect),
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    const id = textOf(objectOf(answer.body)['Id']);
+    if (answer.status === 201 && id !== undefined) return { id };
+    const message = messageOf(answer);
+    if (!this.#dialect.isNameTaken(answer.status, message)) {
+      throw createRefusal(answer, spec.imageId);
+    }
+    const holder = await this.#look(spec.name);
+    const isSame =
+      holder?.labels.node === spec.labels.node && holder.labels.specHash === spec.labels.specHash;
+    if (holder && isSame) return { id: holder.id };
+    throw new AppError('RUNTIME_CONFLICT', message);
+  }
+
+  async start(id: string): Promise<void> {
+    const answer = await this.#http.call('POST', `/containers/${id}/start`, {
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    if (answer.status >= 300 && answer.status !== 304) throw startRefusal(answer);
+  }
+
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    const answer = await this.#http.call('POST', `/containers/${id}/stop`, {
+      query: { t: String(graceSeconds) },
+      timeoutMs: graceSeconds * 1_000 + REMOVE_TIMEOUT_MS,
+    });
+    if (answer.status < 300 || answer.status === 304) return;
+    if (answer.status === 404) throw notFound(messageOf(answer));
+    // Podman refuses where there is nothing to stop.
+    const { state } = await this.inspect(id);
+    if (state === 'running' || state === 'restarting') throw engineFailure(answer);
+  }
+
+  async remove(id: string): Promise<void> {
+    const deadline = Date.now() + REMOVE_TIMEOUT_MS;
+    for (;;) {
+      const answer = await this.#http.call('DELETE', `/containers/${id}`, {
+        query: { force: '1', v: '1' },
+        timeoutMs: REMOVE_TIMEOUT_MS,
+      });
+      if (answer.status < 300 || answer.status === 404) return;
+      // Somebody removes it already, or it is just being started again.
+      if (Date.now() > deadline) throw engineFailure(answer);
+      await pause(REMOVE_LOOK_MS);
+    }
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    const answer = await this.#http.call('DELETE', `/volumes/${encodeURIComponent(name)}`);
+    if (answer.status < 300 || answer.status === 404) return;
+    if (answer.status === 409) throw new AppError('RUNTIME_CONFLICT', messageOf(answer));
+    throw engineFailure(answer);
+  }
+
+  async list(node: string): Promise<readonly RunningContainer[]> {
+    const filters = JSON.stringify({ label: [`${LABELS.node}=${node}`] });
+    const answer = await this.#http.call('GET', '/containers/json', {
+      query: { all: '1', filters },
+    });
+    if (answer.status !== 200) throw engineFailure(answer);
+    return listOf(answer.body)
+      .map(listedContainer)
+      .filter((container) => container !== undefined)
+      .filter(({ labels }) => labels.node === node);
+  }
+
+  async inspect(id: string): Promise<ContainerFacts> {
+    const found = await this.#look(id);
+    if (!found) throw notFound(`There is no container ${id} of the grid.`);
+    return found;
+  }
+
+  logs(
+    id: string,
+    request: RuntimeLogRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly RuntimeLogLine[]> {
+    const { followLoses } = this.#dialect;
+    const inspect = () => this.inspect(id);
+    return readLogs({ http: this.#http, id, followLoses, inspect }, request, signal);
+  }
+
+  exec(id: string, request: ExecRequest): Promise<ExecSession> {
+    return startExec(this.#http, this.#dialect, id, request);
+  }
+
+  events(node: string, signal: AbortSignal): AsyncIterable<void> {
+    return readEvents(this.#http, node, signal);
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  /** By its id or its name; undefined also where it is none of ours. */
+  async #look(idOrName: string): Promise<ContainerFacts | undefined> {
+    const answer = await this.#http.call('GET', `/containers/${idOrName}/json`);
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw engineFailure(answer);
+    return inspectedContainer(answer.body);
+  }
+
+  async #get(path: string) {
+    const answer = await this.#http.call('GET', path);
+    if (answer.status !== 200) throw engineFailure(answer);
+    return objectOf(answer.body);
+  }
+}
