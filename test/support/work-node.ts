@@ -9,7 +9,10 @@ import type {
   UsageRecordFrame,
   WorkReport,
 } from '../../src/contract/agent/work.js';
-import type { ContainerRuntime, LentMachine } from '../../src/core/services/container/runtime.ports.js';
+import type {
+  ContainerRuntime,
+  LentMachine,
+} from '../../src/core/services/container/runtime.ports.js';
 import type { EngineSource } from '../../src/agent/work/engine.js';
 import type { InterfaceCounts } from '../../src/agent/work/usage.js';
 
@@ -46,6 +49,7 @@ export async function workNode(options: WorkNodeOptions = {}) {
   const write = (text: string, details: object = {}) =>
     void log.push(`${text} ${JSON.stringify(details)}`);
   const frames: AgentFrame[] = [];
+  const used: UsageRecordFrame[] = [];
   let life: { readonly work: Work; readonly stop: AbortController; readonly ended: Promise<void> };
   let isUp = false;
   let generation = 0;
@@ -54,6 +58,11 @@ export async function workNode(options: WorkNodeOptions = {}) {
 
   const receive = (frame: AgentFrame) => {
     frames.push(frame);
+    if ('usage' in frame) {
+      used.push(...frame.usage.records);
+      const { id } = frame.usage;
+      setImmediate(() => link?.receive({ usageNoted: { id } }));
+    }
     if ('need' in frame) {
       for (const lease of frame.need.leases) {
         const assign = assignments.find((one) => one.lease === lease);
@@ -83,10 +92,8 @@ export async function workNode(options: WorkNodeOptions = {}) {
     reports,
     /** What was said of it last. */
     last: (lease: string): LeaseReport | undefined => reports(lease).at(-1),
-    usage: () =>
-      frames.flatMap((frame): UsageRecordFrame[] =>
-        'usage' in frame ? frame.usage.records : [],
-      ),
+    /** All records of use that the daemon was sent. */
+    used,
     /** The agent begins, with what lies on its disk. */
     start: async (source?: EngineSource) => {
       const work = await Work.open({

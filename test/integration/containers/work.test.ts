@@ -59,14 +59,26 @@ describe('a lease', () => {
     await node.phase(first.lease, 'running', 3);
     node.assign([next(again, {}, { restart: 1 })]);
     await node.phase(first.lease, 'running', 4);
-    await waitFor('the restart', () => runtime.journal.filter((line) => line.startsWith('start')).length === 3);
+    await waitFor(
+      'the restart',
+      () => runtime.journal.filter((line) => line.startsWith('start')).length === 3,
+    );
 
     node.assign([], [first.container.id]);
     await node.phase(first.lease, 'ended');
 
-    expect(runtime.journal.map((line) => line.split(' ')[0])).toEqual(
-      ['pull', 'create', 'start', 'stop', 'start', 'stop', 'start', 'stop', 'remove', 'remove-volume'],
-    );
+    expect(runtime.journal.map((line) => line.split(' ')[0])).toEqual([
+      'pull',
+      'create',
+      'start',
+      'stop',
+      'start',
+      'stop',
+      'start',
+      'stop',
+      'remove',
+      'remove-volume',
+    ]);
     expect(runtime.all()).toEqual([]);
     expect(node.workReports().at(-1)).toMatchObject({ generation: 5 });
   });
@@ -93,19 +105,22 @@ describe('a lease', () => {
     ['create', 'DISK_FULL', 'DISK_FULL'],
     ['start', 'PORT_TAKEN', 'PORT_TAKEN'],
     ['start', 'CONTAINER_START_FAILED', 'CONTAINER_START_FAILED'],
-  ] as const)('whose %s fails with %s is said to have, and leaves nothing', async (call, code, told) => {
-    const runtime = new MemoryRuntime();
-    runtime.failNext(call, code);
-    await using node = await connected({ runtime });
-    const web = assignment();
-    node.assign([web]);
+  ] as const)(
+    'whose %s fails with %s is said to have, and leaves nothing',
+    async (call, code, told) => {
+      const runtime = new MemoryRuntime();
+      runtime.failNext(call, code);
+      await using node = await connected({ runtime });
+      const web = assignment();
+      node.assign([web]);
 
-    const report = await node.phase(web.lease, 'failed');
+      const report = await node.phase(web.lease, 'failed');
 
-    expect(report).toMatchObject({ code: told, generation: 1 });
-    expect(runtime.all()).toEqual([]);
-    await node.phase(web.lease, 'running');
-  });
+      expect(report).toMatchObject({ code: told, generation: 1 });
+      expect(runtime.all()).toEqual([]);
+      await node.phase(web.lease, 'running');
+    },
+  );
 
   it('that is to run once is said to have ended, and is left alone', async () => {
     const runtime = new MemoryRuntime({ programs: { job: { exits: 4 } } });
@@ -162,29 +177,32 @@ describe('an update', () => {
   it.each([
     ['start-first', 0],
     ['stop-first', 1],
-  ] as const)('%s whose new one ends is taken back, and not tried again', async (updateOrder, starts) => {
-    const runtime = new MemoryRuntime({
-      programs: { crash: { says: [{ stream: 'stdout', text: 'oh no' }], exits: 1 } },
-    });
-    await using node = await connected({ runtime });
-    const first = assignment({ updateOrder });
-    node.assign([first]);
-    await node.phase(first.lease, 'running');
-    const [old] = runtime.all();
-    node.assign([next(first, { command: ['crash'] })]);
+  ] as const)(
+    '%s whose new one ends is taken back, and not tried again',
+    async (updateOrder, starts) => {
+      const runtime = new MemoryRuntime({
+        programs: { crash: { says: [{ stream: 'stdout', text: 'oh no' }], exits: 1 } },
+      });
+      await using node = await connected({ runtime });
+      const first = assignment({ updateOrder });
+      node.assign([first]);
+      await node.phase(first.lease, 'running');
+      const [old] = runtime.all();
+      node.assign([next(first, { command: ['crash'] })]);
 
-    const report = await node.until(
-      first.lease,
-      ({ code, phase }) => code === 'CONTAINER_ROLLED_BACK' && phase === 'running',
-    );
+      const report = await node.until(
+        first.lease,
+        ({ code, phase }) => code === 'CONTAINER_ROLLED_BACK' && phase === 'running',
+      );
 
-    expect(report).toMatchObject({ generation: 2, specHash: first.specHash, lastWords: 'oh no' });
-    await waitFor('the new one to go', () => runtime.all().length === 1);
-    expect(runtime.all()[0]?.id).toBe(old?.id);
-    const name = old?.spec.name;
-    expect(runtime.journal.filter((line) => line === `start ${name}`)).toHaveLength(1 + starts);
-    expect(runtime.calls.create).toBe(2);
-  });
+      expect(report).toMatchObject({ generation: 2, specHash: first.specHash, lastWords: 'oh no' });
+      await waitFor('the new one to go', () => runtime.all().length === 1);
+      expect(runtime.all()[0]?.id).toBe(old?.id);
+      const name = old?.spec.name;
+      expect(runtime.journal.filter((line) => line === `start ${name}`)).toHaveLength(1 + starts);
+      expect(runtime.calls.create).toBe(2);
+    },
+  );
 
   it('whose image is not there stops nothing', async () => {
     await using node = await connected();
@@ -228,7 +246,12 @@ describe('what outlives what', () => {
     node.runtime.findEngine();
     await waitFor('it to be back', () => node.workReports().at(-1)?.engine !== undefined);
 
-    expect(node.reports(web.lease).slice(before).map(({ phase }) => phase)).not.toContain('failed');
+    expect(
+      node
+        .reports(web.lease)
+        .slice(before)
+        .map(({ phase }) => phase),
+    ).not.toContain('failed');
     expect(node.runtime.calls.start).toBe(1);
   });
 
@@ -282,11 +305,16 @@ describe('what outlives what', () => {
     expect(await readFile(file, 'utf8')).toBe('s3cret');
     expect((await stat(path.dirname(file))).mode & 0o777).toBe(0o700);
     expect((await stat(file)).mode & 0o777).toBe(0o444);
-    expect(await readFile(path.join(node.directory, 'work.json'), 'utf8')).not.toContain('czNjcmV0');
+    expect(await readFile(path.join(node.directory, 'work.json'), 'utf8')).not.toContain(
+      'czNjcmV0',
+    );
 
     node.assign([]);
     await node.phase(web.lease, 'ended');
-    await waitFor('the secret to go', async () => (await readdir(path.join(node.directory, 'secrets'))).length === 0);
+    await waitFor(
+      'the secret to go',
+      async () => (await readdir(path.join(node.directory, 'secrets'))).length === 0,
+    );
   });
 });
 
