@@ -99,6 +99,16 @@ export class AgentFiles {
     for (const name of ['identity.json', 'node.json', 'target.json', 'status.json']) {
       await rm(path.join(this.directory, name), { force: true });
     }
+    await this.wipeWork();
+  }
+
+  /** Takes away what this machine ran for the grid, as far as it lies in files, with every secret of it. */
+  async wipeWork(): Promise<void> {
+    for (const name of ['secrets', 'work.json', 'usage.jsonl']) {
+      for (const file of [name, `${name}.damaged`]) {
+        await rm(path.join(this.directory, file), { recursive: true, force: true });
+      }
+    }
     // A power loss does not bring them back.
     await syncDirectory(this.directory);
   }

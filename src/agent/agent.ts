@@ -12,6 +12,7 @@ import { pauseMs } from './back-off.js';
 import { connect } from './connection.js';
 import { Obedience } from './obedience.js';
 import { StatusKeeper } from './status-keeper.js';
+import { Work, type WorkOptions } from './work/work.js';
 
 /** A clock that is off by more is worth a word. */
 const TOLD_SKEW_MS = 30_000;
@@ -35,22 +36,63 @@ export interface AgentParts {
   readonly reports?: Reports;
   /** What of it the grid may read. */
   readonly agentLog?: Pick<AgentLog, 'tail' | 'listen'>;
+  /** What runs containers here; absent, none are run. */
+  readonly containers?: WorkOptions;
   readonly random?: () => number;
 }
 
 /**
- * Keeps this node connected to its grid until the signal aborts. An absent daemon loses nothing: what the node is to be stays as it was
- * last told. Ends without an error when the signal aborts, when the grid has dismissed this machine, or when its own files say that it
- * has left: an absent daemon could not tell it so.
+ * Keeps this node connected to its grid, and its containers as they are to be, until the signal aborts. An absent daemon loses nothing: what
+ * the node is to be stays as it was last told. Ends without an error when the signal aborts, when the grid has dismissed this machine, or
+ * when its own files say that it has left: an absent daemon could not tell it so. What it ran for the grid goes then.
  * @throws {AppError} what the daemon refused for good.
  */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
-  const { files, membership, log, random = Math.random } = parts;
+  const { files, membership, bootId, log, containers } = parts;
   const known = await files.target();
-  const obedience = new Obedience(
-    parts,
-    known ?? { version: 1, generation: 0, name: membership.node.name },
-  );
+  const work =
+    containers &&
+    (await Work.open({
+      ...containers,
+      directory: files.directory,
+      node: membership.node.id,
+      bootId,
+      log,
+    }));
+  await work?.lend(known?.offer ?? {});
+  const over = new AbortController();
+  const working = work
+    ?.run(AbortSignal.any([signal, over.signal]))
+    .catch((error: unknown) =>
+      log.error('the containers were given up', { reason: String(error) }),
+    );
+  let isNode = true;
+  try {
+    const obedience = new Obedience(
+      { ...parts, onOffer: (offer) => void work?.lend(offer) },
+      known ?? { version: 1, generation: 0, name: membership.node.name },
+    );
+    isNode = await stayConnected({ ...parts, obedience, work }, signal);
+  } finally {
+    over.abort();
+    await working;
+    if (!isNode) await abandon(parts, work);
+    work?.close();
+  }
+}
+
+/** The files that were written by what went on until now go too. */
+async function abandon({ files }: AgentParts, work: Work | undefined): Promise<void> {
+  await work?.abandon();
+  await files.wipeWork();
+}
+
+/** Answers whether this machine is a node still. @throws {AppError} as `runAgent`. */
+async function stayConnected(
+  parts: AgentParts & { readonly obedience: Obedience; readonly work: Work | undefined },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { files, membership, log, random = Math.random } = parts;
   let failures = 0;
   let skewMs = 0;
   const statuses = new StatusKeeper(files, log);
@@ -72,11 +114,11 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
 
   try {
     await tell('connecting');
-    while (!signal.aborted && !(await hasLeft())) {
+    while (!signal.aborted) {
+      if (await hasLeft()) return false;
       const end = await connect(
         {
           ...parts,
-          obedience,
           onWelcome: (node) => {
             failures = 0;
             log.info('connected', { node: node.id, name: node.name });
@@ -91,7 +133,8 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
         },
         signal,
       );
-      if (signal.aborted || end.hasLeft || (await hasLeft())) return;
+      if (end.hasLeft || (!signal.aborted && (await hasLeft()))) return false;
+      if (signal.aborted) return true;
       log.warn('not connected', { code: end.error.code, reason: end.error.message });
       if (end.final) {
         await tell('refused', end.error);
@@ -102,6 +145,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       failures = end.retryAfterMs === undefined ? failures + 1 : 0;
       await slept(pauseMs(failures, end.retryAfterMs, random), signal);
     }
+    return true;
   } finally {
     await statuses.close();
   }

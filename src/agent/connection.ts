@@ -6,6 +6,8 @@ import type { Membership } from './agent-files.js';
 import type { Reports } from './reports.js';
 import type { AgentLog } from './agent-log.js';
 import type { Obedience } from './obedience.js';
+import type { Work } from './work/work.js';
+import type { WorkLink } from './work/work-link.js';
 
 import {
   AGENT_PATH,
@@ -52,6 +54,8 @@ export interface ConnectionParts {
   readonly leaves?: boolean;
   /** Does what is wanted; absent for one that only says good-bye. */
   readonly obedience?: Pick<Obedience, 'generation' | 'obey' | 'restart' | 'update'>;
+  /** Runs the containers of the grid; absent for one that only says good-bye. */
+  readonly work?: Pick<Work, 'connect'> | undefined;
   readonly onWelcome: (node: { readonly id: string; readonly name: string }) => void;
   /** How far this machine’s clock is ahead of the daemon’s. */
   readonly onSkew: (skewMs: number) => void;
@@ -93,6 +97,7 @@ class Connection {
   #unkept: Desired | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopReports: (() => void) | undefined;
+  #work: WorkLink | undefined;
   #wasWelcome = false;
   #hasLeft = false;
   #refused: Refused | undefined;
@@ -165,6 +170,7 @@ class Connection {
     else if ('logsEnd' in frame) this.#logs?.close(frame.logsEnd.id);
     else if ('left' in frame) this.#hasLeft = true;
     else if ('refused' in frame) this.#refuse(frame.refused);
+    else this.#work?.receive(frame);
   }
 
   #refuse(refused: Refused): void {
@@ -217,6 +223,7 @@ class Connection {
     }, welcome.heartbeatSeconds * 1_000);
     this.#orders.offer(welcome.desired);
     this.#tellHardware();
+    this.#work = this.#parts.work?.connect((frame) => this.#send(frame));
   }
 
   #tellHardware(): void {
@@ -291,6 +298,7 @@ class Connection {
     this.#over.abort();
     this.#stopReports?.();
     this.#logs?.closeAll();
+    this.#work?.close();
     const refused = this.#refused;
     this.#end.resolve({
       wasWelcome: this.#wasWelcome,

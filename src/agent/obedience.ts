@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Desired, Report } from '../contract/agent/protocol.js';
 import type { MachineControl } from '../core/services/node/machine.ports.js';
-import type { NodeProblem } from '../core/types/models/agent.js';
+import type { NodeProblem, Offer } from '../core/types/models/agent.js';
 import type { AgentFiles, Target } from './agent-files.js';
 import type { Log } from './log.js';
 import type { Update, Updates } from './release/updates.js';
@@ -24,6 +24,8 @@ export interface ObedienceParts {
   readonly version: string;
   /** Absent where the agent was not installed, so that there is nothing to replace. */
   readonly updates?: Pick<Updates, 'apply' | 'cancel' | 'failure'> | undefined;
+  /** What is lent is otherwise. */
+  readonly onOffer?: (offer: Offer) => void;
   readonly log: Log;
 }
 
@@ -151,6 +153,7 @@ export class Obedience {
     if (isDeepStrictEqual(target, this.#target)) return;
     await this.#parts.files.saveTarget(target);
     this.#target = target;
+    this.#parts.onOffer?.(offer ?? {});
   }
 }
 

@@ -1,0 +1,153 @@
+import type { LeaseReport } from '../../contract/agent/work.js';
+import type { ContainerFacts } from '../../core/services/container/runtime.ports.js';
+import type { ReplicaPhase } from '../../core/types/models/container.js';
+import type { Step } from './plan.js';
+
+import { MAX_LAST_WORDS } from '../../contract/agent/work.js';
+import {
+  effective,
+  type Failure,
+  isDone,
+  isLive,
+  isSpent,
+  isTrial,
+  type LeaseRecord,
+  matching,
+  type SeenContainer,
+} from './lease.js';
+
+const MAX_REASON = 512;
+const MAX_PORTS = 64;
+
+/** What is known of a lease beside its record. */
+export interface Standing {
+  readonly containers: readonly SeenContainer[];
+  /** Of the container that is what it is to be. */
+  readonly facts: ContainerFacts | undefined;
+  /** What is being done for it. */
+  readonly doing: Step['kind'] | undefined;
+  /** Why it could not be brought to what it is to be; it will be tried again. */
+  readonly failure: Failure | undefined;
+  /** Of the image that was found for what it is to be. */
+  readonly digest: string | undefined;
+  /** What the container wrote last, where it has ended; what its health check said, where it is unhealthy. */
+  readonly words: string | undefined;
+}
+
+/** A lease as the daemon is told of it. */
+export function leaseReport(record: LeaseRecord, standing: Standing): LeaseReport {
+  const { wanted, good } = record;
+  const of = effective(record);
+  const match = matching(standing.containers, of.specHash);
+  const old = standing.containers.find(
+    (one) => one.specHash !== wanted.specHash && one.specHash === good?.specHash && isLive(one),
+  );
+  const phase = phaseOf(record, match, standing);
+  const why = reasonOf(record, match, phase, standing);
+  const { facts } = standing;
+  const digest = standing.digest ?? (good?.specHash === of.specHash ? good.digest : of.digest);
+  return {
+    lease: wanted.lease,
+    generation: wanted.generation,
+    phase,
+    ...(why ? { code: why.code, reason: line(why.reason) } : {}),
+    ...(why?.lastWords ? { lastWords: why.lastWords.slice(-MAX_LAST_WORDS).toWellFormed() } : {}),
+    ...exitCodeOf(match),
+    restarts: match?.restarts ?? 0,
+    ...startedAtOf(match),
+    ports: (facts?.ports ?? []).slice(0, MAX_PORTS),
+    ...(digest === undefined ? {} : { digest }),
+    ...(old ? { specHash: old.specHash } : {}),
+  };
+}
+
+/** Nothing of it is left. */
+export function endedReport(lease: string, generation: number): LeaseReport {
+  return { lease, generation, phase: 'ended', restarts: 0, ports: [] };
+}
+
+function phaseOf(
+  record: LeaseRecord,
+  match: SeenContainer | undefined,
+  { doing, failure, containers }: Standing,
+): ReplicaPhase {
+  if (record.ending) return 'stopping';
+  if (record.wanted.desired === 'stopped') return containers.some(isLive) ? 'stopping' : 'stopped';
+  const isUp = match?.state === 'running' && !isTrial(record);
+  if (isUp) return doing === 'restart' ? 'restarting' : upPhase(match);
+  if (doing === 'pull') return 'pulling';
+  if (doing === 'create' || doing === 'start') return 'starting';
+  if (doing === 'restart') return 'restarting';
+  // The old one runs meanwhile.
+  if (failure) return record.good && isTrial(record) ? 'starting' : 'failed';
+  switch (match?.state) {
+    case undefined:
+    case 'dead':
+      return 'assigned';
+    case 'created':
+    case 'running':
+      return 'starting';
+    case 'restarting':
+      return isTrial(record) ? 'starting' : 'restarting';
+    case 'stopping':
+      return 'stopping';
+    case 'exited':
+      return exitedPhase(record, match);
+  }
+}
+
+function upPhase({ health }: SeenContainer): ReplicaPhase {
+  return health === 'unhealthy' ? 'unhealthy' : 'running';
+}
+
+function exitedPhase(record: LeaseRecord, match: SeenContainer): ReplicaPhase {
+  const of = effective(record);
+  if (record.held === match.id || isTrial(record)) return 'starting';
+  if (isDone(of, match)) return 'exited';
+  return isSpent(of, match) ? 'failed' : 'restarting';
+}
+
+function reasonOf(
+  record: LeaseRecord,
+  match: SeenContainer | undefined,
+  phase: ReplicaPhase,
+  { failure, words }: Standing,
+): Failure | undefined {
+  const { failed, wanted } = record;
+  if (wanted.desired === 'running' && failed?.generation === wanted.generation) {
+    const { lastWords } = failed;
+    return {
+      code: 'CONTAINER_ROLLED_BACK',
+      reason: `${failed.reason} (${failed.code})`,
+      ...(lastWords === undefined ? {} : { lastWords }),
+    };
+  }
+  if (failure) return failure;
+  const said = words === undefined || words === '' ? {} : { lastWords: words };
+  if (phase === 'unhealthy') {
+    return { code: 'CONTAINER_UNHEALTHY', reason: 'Its health check fails.', ...said };
+  }
+  const hasFailed = match?.exitCode !== undefined && match.exitCode !== 0 && !isLive(match);
+  if (!hasFailed || (phase !== 'exited' && phase !== 'failed')) return undefined;
+  return {
+    code: 'CONTAINER_FAILED',
+    reason: `It ended with status ${match.exitCode}.`,
+    ...said,
+  };
+}
+
+function exitCodeOf(match: SeenContainer | undefined): Pick<LeaseReport, 'exitCode'> {
+  if (match?.exitCode === undefined || match.state !== 'exited') return {};
+  return { exitCode: Math.min(255, Math.max(-1, match.exitCode)) };
+}
+
+function startedAtOf(match: SeenContainer | undefined): Pick<LeaseReport, 'startedAt'> {
+  const at = new Date(match?.startedAt ?? '');
+  return Number.isNaN(at.getTime()) || at.getFullYear() < 1970
+    ? {}
+    : { startedAt: at.toISOString() };
+}
+
+function line(text: string): string {
+  return text.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_REASON).toWellFormed().trimEnd();
+}

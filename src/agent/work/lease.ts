@@ -1,0 +1,92 @@
+import type { Assignment } from '../../contract/agent/work.js';
+import type { RunState } from '../../core/services/container/runtime.ports.js';
+
+/** An assignment as it lies on the disk: what is secret of it lies in files of its own. */
+export type Held = Omit<Assignment, 'secrets' | 'registryAuth'>;
+
+/** Why what was assigned does not run. */
+export interface Failure {
+  readonly code: string;
+  readonly reason: string;
+  readonly lastWords?: string;
+}
+
+/** All that is kept of one lease, through every end of this process. */
+export interface LeaseRecord {
+  readonly wanted: Held;
+  /** The last one that came up, which an update goes back to. */
+  readonly good?: Held;
+  /** The generation that did not come up and was given up for the good one: it is not tried again. */
+  readonly failed?: Failure & { readonly generation: number };
+  /** The last restart that was done. Absent before the container has come up once: that start counts for all before it. */
+  readonly restarted?: number;
+  /** The restart that is under way, and the run that it ends. */
+  readonly restarting?: {
+    readonly number: number;
+    readonly container: string;
+    readonly startedAt: string;
+  };
+  /** A container that was stopped from here: unlike one that has ended by itself it is started again, whatever its policy. */
+  readonly held?: string;
+  /** It is no longer in the work. */
+  readonly ending?: { readonly volumes: boolean };
+}
+
+/** One container of a lease, as it was seen last. */
+export interface SeenContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly specHash: string;
+  readonly state: RunState;
+  readonly exitCode: number | undefined;
+  readonly restarts: number;
+  /** As the engine says it: another text is another run. */
+  readonly startedAt: string | undefined;
+  /** When it was first seen in this run, on this process's own clock. */
+  readonly upSinceMs: number;
+  /** Of its health check; absent where it has none. */
+  readonly health?: Health;
+}
+
+export type Health = 'starting' | 'healthy' | 'unhealthy';
+
+/** A lease as it stands on the engine. */
+export interface SeenLease {
+  readonly containers: readonly SeenContainer[];
+  /** Nothing is tried before. */
+  readonly notBeforeMs: number;
+}
+
+/** What of its work a lease is to be brought to: what is assigned, or the last good one where that has failed. */
+export function effective({ wanted, good, failed }: LeaseRecord): Held {
+  return good && failed?.generation === wanted.generation ? good : wanted;
+}
+
+/** Whether what is to run has not come up before. */
+export function isTrial(record: LeaseRecord): boolean {
+  return record.good?.specHash !== effective(record).specHash;
+}
+
+/** Whether something runs in it, or is about to. */
+export function isLive({ state }: Pick<SeenContainer, 'state'>): boolean {
+  return state === 'running' || state === 'restarting' || state === 'stopping';
+}
+
+/** Whether its end, as it was, is what its policy takes for the end of it. */
+export function isDone({ spec }: Held, { exitCode }: Pick<SeenContainer, 'exitCode'>): boolean {
+  return spec.restart === 'no' || (spec.restart === 'on-failure' && exitCode === 0);
+}
+
+/** Whether it has failed as often as it may. */
+export function isSpent({ spec }: Held, { restarts }: Pick<SeenContainer, 'restarts'>): boolean {
+  return spec.restart === 'on-failure' && restarts >= (spec.maxRestarts ?? Infinity);
+}
+
+/** The container that is what the lease is to be. Of several the one that runs. */
+export function matching(
+  containers: readonly SeenContainer[],
+  specHash: string,
+): SeenContainer | undefined {
+  const same = containers.filter((one) => one.specHash === specHash);
+  return same.find(isLive) ?? same[0];
+}

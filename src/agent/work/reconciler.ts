@@ -1,0 +1,467 @@
+import type { ContainerRuntime } from '../../core/services/container/runtime.ports.js';
+import type { LeaseReport } from '../../contract/agent/work.js';
+import type { Log } from '../log.js';
+import type { Engine } from './engine.js';
+import type { WorkFiles } from './work-files.js';
+
+import { errorCode } from '../../core/types/errors/error-code.js';
+import { slept } from '../../core/utils/slept.js';
+import { HealthProbes } from './health.js';
+import { lastWords } from './last-words.js';
+import { effective, type Failure, isLive, type LeaseRecord, matching } from './lease.js';
+import { endedReport, leaseReport } from './lease-report.js';
+import { afterFailure, plan, planStrays, type Step } from './plan.js';
+import { Sight } from './sight.js';
+import { StepError, type StepParts, Steps } from './steps.js';
+
+/** Nothing is missed for longer, whatever the engine forgets to tell. */
+const TICK_MS = 30_000;
+/** Of events that come together. */
+const EVENT_PAUSE_MS = 20;
+/** An event that changes nothing in the list may be a container that was started again in between. So often all are looked at for that. */
+const FULL_LOOK_MS = 5_000;
+/** One that has stayed up so long is tried at once when it ends again. */
+const STEADY_MS = 30_000;
+const EVENTS_RETRY_MS = 1_000;
+
+export interface ReconcilerParts extends StepParts {
+  readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
+  readonly engine: Engine;
+  readonly log: Log;
+  /** Since when all of the work has been known, as told since this process began. */
+  readonly completeSinceMs: () => number | undefined;
+  /** What can be said of a lease may be otherwise. */
+  readonly onLease: (lease: string) => void;
+  /** It has failed, perhaps just as before: that is told each time. */
+  readonly onFailure: (lease: string) => void;
+  /** The engine is there, or no more. */
+  readonly onEngine: () => void;
+  /** What runs in each lease that has a container, with the process to be counted. */
+  readonly onRunning: (running: ReadonlyMap<string, Running | undefined>) => void;
+  /** This process's own clock. */
+  readonly nowMs?: () => number;
+}
+
+export interface Running {
+  readonly pid: number;
+  /** Tells one run from another. */
+  readonly run: string;
+}
+
+interface Run {
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+  doing: Step['kind'] | undefined;
+}
+
+/** What is remembered of a lease for as long as this process. */
+interface Memory {
+  failures: number;
+  notBeforeMs: number;
+  failure: Failure | undefined;
+  digest: string | undefined;
+  /** What a container wrote last, and of which run of it. */
+  words: { readonly of: string; readonly text: string } | undefined;
+}
+
+/**
+ * Brings the containers of this node to what its work says: looks, plans, takes steps, and looks again. Different leases are worked on at
+ * the same time, one lease by one step at a time. Whatever wakes it says only that something may be otherwise.
+ */
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+  readonly #nowMs: () => number;
+  readonly #sight = new Sight();
+  readonly #steps: Steps;
+  readonly #health: HealthProbes;
+  readonly #runs = new Map<string, Run>();
+  readonly #memories = new Map<string, Memory>();
+  #wake = Promise.withResolvers<void>();
+  #wasEvent = false;
+  #fullLookAtMs = 0;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+    this.#nowMs = parts.nowMs ?? (() => performance.now());
+    this.#steps = new Steps(parts);
+    this.#health = new HealthProbes(
+      () => parts.engine.current?.runtime,
+      () => this.wake(),
+    );
+  }
+
+  /** Something may be otherwise. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** What a lease is to be is otherwise: what was under way for it is of no use, and what failed may work now. */
+  changed(lease: string): void {
+    this.#runs.get(lease)?.stop.abort();
+    const memory = this.#memories.get(lease);
+    if (memory) Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
+    this.#parts.onLease(lease);
+    this.wake();
+  }
+
+  /** Its process is gone, and no event said so. */
+  doubt(lease: string): void {
+    for (const { id } of this.#sight.containersOf(lease)) this.#sight.doubt(id);
+    this.wake();
+  }
+
+  /** As it stands now; undefined of what is not known here. */
+  report(lease: string): LeaseReport | undefined {
+    const { leases, ended } = this.#parts.files.state;
+    const record = leases.get(lease);
+    if (!record) {
+      const generation = ended.get(lease);
+      return generation === undefined ? undefined : endedReport(lease, generation);
+    }
+    const containers = this.#containersOf(lease);
+    const match = matching(containers, effective(record).specHash);
+    const memory = this.#memories.get(lease);
+    const probe = match && this.#health.of(match.id);
+    const words = probe?.health === 'unhealthy' ? probe.output : memory?.words?.text;
+    return leaseReport(record, {
+      containers,
+      facts: match && this.#sight.factsOf(match.id),
+      doing: this.#runs.get(lease)?.doing,
+      failure: memory?.failure,
+      digest: memory?.digest,
+      words,
+    });
+  }
+
+  /** The container of a lease that can be read from, or run something in: the one that it is to be, or else one that runs. */
+  containerOf(lease: string): string | undefined {
+    const record = this.#parts.files.state.leases.get(lease);
+    const containers = this.#sight.containersOf(lease);
+    const match = record && matching(containers, effective(record).specHash);
+    const live = containers.find(isLive);
+    return (match && isLive(match) ? match : (live ?? match))?.id;
+  }
+
+  /** Until the signal aborts; nothing is under way any more then. */
+  async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const events = this.#listen(AbortSignal.any([signal, over.signal]));
+    try {
+      while (!signal.aborted) {
+        this.#wake = Promise.withResolvers();
+        await this.#pause(await this.#safeRound(), signal);
+      }
+    } finally {
+      over.abort();
+      this.#health.close();
+      for (const { stop } of this.#runs.values()) stop.abort();
+      await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+      await events;
+    }
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([this.#wake.promise, slept(ms, AbortSignal.any([signal, over.signal]))]);
+    over.abort();
+  }
+
+  /** A bug in one round is no end of all containers. */
+  async #safeRound(): Promise<number> {
+    try {
+      return await this.#round();
+    } catch (error) {
+      this.#parts.log.error('a look at the containers failed', { reason: String(error) });
+      return EVENTS_RETRY_MS;
+    }
+  }
+
+  /** Answers after how long to look again, if nothing wakes it sooner. */
+  async #round(): Promise<number> {
+    const { engine, onEngine, log } = this.#parts;
+    if (await engine.look()) {
+      // It may have started anew, and what ran with it.
+      this.#sight.doubtAll();
+      onEngine();
+    }
+    const { current } = engine;
+    if (!current) return engine.retryMs;
+    // What is under way when the list is made has changed by the time that it is read.
+    const busy = new Set(this.#runs.keys());
+    try {
+      await this.#look(current.runtime);
+    } catch (error) {
+      log.warn('the containers could not be looked at', { reason: String(error) });
+      engine.lost(error);
+      onEngine();
+      return engine.retryMs;
+    }
+    const nowMs = this.#nowMs();
+    const later: number[] = [];
+    for (const [lease, record] of this.#parts.files.state.leases) {
+      if (busy.has(lease) || this.#runs.has(lease)) continue;
+      const at = this.#work(lease, record, current.runtime, nowMs);
+      if (at !== undefined) later.push(at);
+    }
+    const strays = this.#reap(current.runtime, nowMs);
+    if (strays !== undefined) later.push(strays);
+    this.#tell();
+    const untilMs = Math.min(...later, this.#fullLookDueMs(nowMs)) - nowMs;
+    return Math.min(TICK_MS, Math.max(1, untilMs));
+  }
+
+  async #look(runtime: ContainerRuntime): Promise<void> {
+    const { node } = this.#parts;
+    const wasEvent = this.#wasEvent;
+    this.#wasEvent = false;
+    const looks = await this.#sight.look(runtime, node, this.#nowMs);
+    if (!wasEvent || looks > 0) return;
+    if (this.#nowMs() < this.#fullLookAtMs) {
+      this.#wasEvent = true;
+      return;
+    }
+    this.#fullLookAtMs = this.#nowMs() + FULL_LOOK_MS;
+    if (this.#sight.doubtAll() > 0) await this.#sight.look(runtime, node, this.#nowMs);
+  }
+
+  #fullLookDueMs(nowMs: number): number {
+    return this.#wasEvent ? Math.max(nowMs, this.#fullLookAtMs) : Infinity;
+  }
+
+  /** Begins what is to be done for one lease. Answers when to look again. */
+  #work(lease: string, record: LeaseRecord, runtime: ContainerRuntime, nowMs: number) {
+    const memory = this.#memoryOf(lease);
+    const containers = this.#containersOf(lease);
+    const match = matching(containers, effective(record).specHash);
+    if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
+    const seen = { containers, notBeforeMs: memory.notBeforeMs };
+    const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
+    if (steps.length === 0) {
+      if (match && isUp(match.state) && lookAgainAtMs === undefined) memory.failure = undefined;
+      if (match?.state === 'exited' || match?.state === 'restarting') {
+        void this.#listenToLast(lease, match, runtime);
+      }
+      return lookAgainAtMs;
+    }
+    this.#begin(lease, steps, runtime);
+  }
+
+  #begin(lease: string, steps: readonly Step[], runtime: ContainerRuntime): void {
+    const stop = new AbortController();
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const run: Run = { stop, ended, doing: undefined };
+    this.#runs.set(lease, run);
+    const take = async () => {
+      try {
+        await this.#steps.take(steps, {
+          runtime,
+          lease,
+          signal: stop.signal,
+          onStep: ({ kind }) => {
+            run.doing = kind;
+            if (kind !== 'settle') this.#parts.onLease(lease);
+          },
+          onImage: (_, { digest }) => {
+            this.#memoryOf(lease).digest = digest;
+          },
+          onFailure: (failure) => this.#failed(lease, failure),
+        });
+        this.#taken(lease, steps);
+      } catch (error) {
+        await this.#notTaken(lease, error, runtime);
+      } finally {
+        this.#runs.delete(lease);
+        for (const { id } of this.#sight.containersOf(lease)) this.#sight.doubt(id);
+        if (!this.#parts.files.state.leases.has(lease)) this.#memories.delete(lease);
+        this.#parts.onLease(lease);
+        resolve();
+        this.wake();
+      }
+    };
+    void take();
+  }
+
+  /** A start of what had run before is paced, should it end again at once. */
+  #taken(lease: string, steps: readonly Step[]): void {
+    const memory = this.#memoryOf(lease);
+    if (steps.some(({ kind }) => kind === 'settle')) {
+      Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
+    }
+    const record = this.#parts.files.state.leases.get(lease);
+    const start = steps.find(({ kind }) => kind === 'start');
+    if (!record || start?.kind !== 'start' || start.of.specHash !== record.good?.specHash) return;
+    memory.failures += 1;
+    memory.notBeforeMs = this.#nowMs() + afterFailure(record, '', memory.failures).waitMs;
+    memory.failure = undefined;
+  }
+
+  async #notTaken(lease: string, error: unknown, runtime: ContainerRuntime): Promise<void> {
+    const { engine, onEngine, log } = this.#parts;
+    if (!(error instanceof StepError)) {
+      log.error('a step failed in an unforeseen way', { lease, reason: String(error) });
+      const reason = 'The agent failed at it; its log says how.';
+      await this.#failed(lease, { code: 'INTERNAL', reason }).catch(() => undefined);
+      return;
+    }
+    const { failure, made, cause } = error;
+    if (errorCode(cause) === 'ENGINE_UNREACHABLE') {
+      // That says nothing of the container: it is looked at again when the engine is back.
+      engine.lost(cause);
+      onEngine();
+      return;
+    }
+    try {
+      const next = await this.#failed(lease, failure);
+      // Nothing that is half made stays.
+      if (next !== 'retry' && made !== undefined) await runtime.remove(made);
+    } catch (again) {
+      log.warn('what follows from a failure could not be done', { lease, reason: String(again) });
+    }
+  }
+
+  /** Resolves when what follows from it lies on the disk. */
+  async #failed(lease: string, failure: Failure): Promise<'roll-back' | 'remove' | 'retry'> {
+    const { files, log } = this.#parts;
+    const record = files.state.leases.get(lease);
+    if (!record) return 'retry';
+    const memory = this.#memoryOf(lease);
+    memory.failures += 1;
+    const { next, waitMs } = afterFailure(record, failure.code, memory.failures);
+    log.warn('a container is not as it is to be', { lease, next, ...spoken(failure) });
+    memory.notBeforeMs = this.#nowMs() + waitMs;
+    if (next !== 'roll-back') {
+      memory.failure = failure;
+      this.#parts.onFailure(lease);
+      return next;
+    }
+    await files.note(lease, (now) => rolledBack(now, failure));
+    Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined, digest: undefined });
+    return next;
+  }
+
+  /** So that whoever reads the report sees why it has ended. */
+  async #listenToLast(
+    lease: string,
+    {
+      id,
+      startedAt,
+      exitCode,
+    }: { id: string; startedAt: string | undefined; exitCode?: number | undefined },
+    runtime: ContainerRuntime,
+  ): Promise<void> {
+    const memory = this.#memoryOf(lease);
+    const of = `${id} ${startedAt}`;
+    if (exitCode === undefined || exitCode === 0 || memory.words?.of === of) return;
+    memory.words = { of, text: '' };
+    const text = await lastWords(runtime, id, AbortSignal.timeout(TICK_MS));
+    if (memory.words.of !== of || text === '') return;
+    memory.words = { of, text };
+    this.#parts.onLease(lease);
+  }
+
+  /** Takes away what nobody knows, when that is certain. Answers when to look again. */
+  #reap(runtime: ContainerRuntime, nowMs: number): number | undefined {
+    const { files, completeSinceMs, log } = this.#parts;
+    const strays = this.#sight
+      .strays((lease) => files.state.leases.has(lease))
+      .filter(({ lease }) => !this.#runs.has(lease));
+    const { due, lookAgainAtMs } = planStrays(strays, completeSinceMs(), nowMs);
+    for (const [lease, some] of Map.groupBy(strays, (stray) => stray.lease)) {
+      const steps = some
+        .filter(({ id }) => due.includes(id))
+        .flatMap(({ id: container }): Step[] => [
+          { kind: 'stop', container, graceSeconds: STRAY_STOP_SECONDS, hold: false },
+          { kind: 'remove', container },
+        ]);
+      if (steps.length === 0) continue;
+      log.warn('a container that is in no work is removed', { lease });
+      this.#begin(lease, [...steps, ...(steps.length === some.length * 2 ? END : [])], runtime);
+    }
+    return lookAgainAtMs;
+  }
+
+  /** Tells whoever counts and whoever asks how it is what there is now. */
+  #tell(): void {
+    const { files, onRunning, onLease } = this.#parts;
+    const running = new Map<string, Running | undefined>();
+    for (const { facts } of this.#sight.all()) {
+      const { labels, pid, startedAt } = facts;
+      const run = pid === undefined ? undefined : { pid, run: `${facts.id} ${startedAt}` };
+      running.set(labels.lease, run ?? running.get(labels.lease));
+    }
+    onRunning(running);
+    const watched = [];
+    for (const [lease, record] of files.state.leases) {
+      const of = effective(record);
+      const match = matching(this.#sight.containersOf(lease), of.specHash);
+      if (match?.state === 'running' && of.spec.health) {
+        const { id: container, startedAt } = match;
+        watched.push({ container, startedAt, check: of.spec.health });
+      }
+      onLease(lease);
+    }
+    this.#health.watch(watched);
+  }
+
+  #containersOf(lease: string) {
+    return this.#sight.containersOf(lease, (id) => this.#health.of(id)?.health);
+  }
+
+  #memoryOf(lease: string): Memory {
+    const known = this.#memories.get(lease);
+    if (known) return known;
+    const memory: Memory = {
+      failures: 0,
+      notBeforeMs: 0,
+      failure: undefined,
+      digest: undefined,
+      words: undefined,
+    };
+    this.#memories.set(lease, memory);
+    return memory;
+  }
+
+  /** Events only wake: each may be lost, or come twice. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { engine, node } = this.#parts;
+    while (!signal.aborted) {
+      const { current } = engine;
+      try {
+        if (current) {
+          for await (const _ of current.runtime.events(node, signal)) {
+            this.#wasEvent = true;
+            this.wake();
+            await slept(EVENT_PAUSE_MS, signal);
+          }
+        }
+      } catch {
+        // What does not answer is found out by looking.
+      }
+      this.wake();
+      await slept(EVENTS_RETRY_MS, signal);
+    }
+  }
+}
+
+/** What nobody knows has no grace of its own. */
+const STRAY_STOP_SECONDS = 10;
+const END: readonly Step[] = [{ kind: 'end' }];
+
+function isUp(state: string): boolean {
+  return state === 'running';
+}
+
+function spoken({ code, reason }: Failure) {
+  return { code, reason };
+}
+
+/** The good one is kept. What was stopped for the new one is started again, and a restart that was under way is over with that. */
+function rolledBack(record: LeaseRecord, failure: Failure): LeaseRecord {
+  const { restarting, held = restarting?.container, ...rest } = record;
+  return {
+    ...rest,
+    ...(held === undefined ? {} : { held }),
+    restarted: record.wanted.restart,
+    failed: { ...failure, generation: record.wanted.generation },
+  };
+}

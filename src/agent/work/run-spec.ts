@@ -1,0 +1,95 @@
+import type { RunMount, RunSpec } from '../../core/services/container/runtime.ports.js';
+import type { Held } from './lease.js';
+
+/** In the place of a root that can be written. It counts as memory of the container. */
+const TMPFS = ['/tmp', '/run', '/var/tmp'];
+const TMPFS_BYTES = 64 * 2 ** 20;
+const LOG = { maxBytes: 10_000_000, files: 3 };
+
+/** What of a container is known only on its node. */
+export interface OnThisNode {
+  /** Id of the node. */
+  readonly node: string;
+  /** Of the image, as the engine knows it. */
+  readonly imageId: string;
+  /** Where folders of this machine really are, by what they are called in the spec. */
+  readonly binds: ReadonlyMap<string, string>;
+  /** Where the file of each secret is, by its name. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly cgroupParent: string | undefined;
+}
+
+/** A container of the grid as an engine is told to make it: with nothing that its spec does not ask for. */
+export function runSpec(held: Held, here: OnThisNode): RunSpec {
+  const { lease, container, replica, specHash, spec } = held;
+  const { confinement } = spec;
+  return {
+    name: `syntropy-${container.name}-${replica}-${lease.slice(0, 8)}-${specHash.slice(0, 8)}`,
+    labels: {
+      node: here.node,
+      lease,
+      container: container.id,
+      replica: String(replica),
+      specHash,
+    },
+    imageId: here.imageId,
+    ...(spec.command ? { command: spec.command } : {}),
+    ...(spec.args ? { args: spec.args } : {}),
+    env: spec.env,
+    mounts: mounts(held, here),
+    ports: spec.ports,
+    hostname: hostname(container.name, replica),
+    ...(spec.workingDir === undefined ? {} : { workingDir: spec.workingDir }),
+    ...(confinement.user === undefined ? {} : { user: confinement.user }),
+    cpuMillis: spec.cpuMillis,
+    memoryBytes: spec.memoryBytes,
+    pidsLimit: confinement.pidsLimit,
+    restart: spec.restart,
+    ...(spec.maxRestarts === undefined ? {} : { maxRestarts: spec.maxRestarts }),
+    stopSeconds: spec.stopSeconds,
+    capAdd: confinement.capAdd,
+    writableRoot: confinement.writableRoot,
+    allowPrivilegeEscalation: confinement.allowPrivilegeEscalation,
+    ...(here.cgroupParent === undefined ? {} : { cgroupParent: here.cgroupParent }),
+    log: LOG,
+  };
+}
+
+/** What the engine calls a volume. All replicas on one node share it. */
+export function volumeName(containerId: string, name: string): string {
+  return `syntropy-${containerId}-${name}`;
+}
+
+/** Where a container finds a secret. */
+export function secretTarget({ name, target }: { name: string; target?: string }): string {
+  return target ?? `/run/secrets/${name}`;
+}
+
+/** A host name has 63 characters at most. */
+function hostname(name: string, replica: number): string {
+  const suffix = replica > 1 ? `-${replica}` : '';
+  return `${name.slice(0, 63 - suffix.length)}${suffix}`;
+}
+
+function mounts({ container, spec }: Held, { binds, secrets }: OnThisNode): readonly RunMount[] {
+  const volumes = spec.volumes.map(({ source, target, readOnly }): RunMount => {
+    const path = binds.get(source);
+    return path === undefined
+      ? { kind: 'volume', source: volumeName(container.id, source), target, readOnly }
+      : { kind: 'bind', source: path, target, readOnly };
+  });
+  const files = spec.secrets.flatMap((secret): RunMount[] => {
+    const source = secrets.get(secret.name);
+    if (source === undefined) return [];
+    return [{ kind: 'bind', source, target: secretTarget(secret), readOnly: true }];
+  });
+  const taken = new Set(spec.volumes.map(({ target }) => target));
+  const scratch = spec.confinement.writableRoot
+    ? []
+    : TMPFS.filter((target) => !taken.has(target)).map((target): RunMount => ({
+        kind: 'tmpfs',
+        target,
+        sizeBytes: TMPFS_BYTES,
+      }));
+  return [...scratch, ...volumes, ...files];
+}

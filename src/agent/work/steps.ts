@@ -1,0 +1,257 @@
+import type {
+  ContainerRuntime,
+  FoundImage,
+  LentMachine,
+} from '../../core/services/container/runtime.ports.js';
+import type { Failure, Held, LeaseRecord } from './lease.js';
+import type { Step } from './plan.js';
+import type { SecretFiles } from './secret-files.js';
+import type { Meter } from './usage.js';
+import type { WorkFiles } from './work-files.js';
+
+import { AppError } from '../../core/types/errors/app-error.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
+import { allowedBind } from './binds.js';
+import { lastWords } from './last-words.js';
+import { Turnstile } from './limit.js';
+import { runSpec } from './run-spec.js';
+
+/** At the same time, over all leases. An image may take long, and holds up no container that is to be stopped. */
+const PULLS = 4;
+const STEPS = 8;
+const MAX_REASON = 512;
+
+export interface StepParts {
+  /** Id of the node. */
+  readonly node: string;
+  readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
+  readonly secrets: Pick<SecretFiles, 'paths' | 'registryAuth' | 'keepOnly'>;
+  readonly allowBind: readonly string[];
+  readonly lent: LentMachine | undefined;
+  readonly meter: Pick<Meter, 'end' | 'forget'>;
+}
+
+/** What happens around the steps of one lease. */
+export interface StepRun {
+  readonly runtime: ContainerRuntime;
+  readonly lease: string;
+  readonly signal: AbortSignal;
+  readonly onStep: (step: Step) => void;
+  readonly onImage: (of: Held, image: FoundImage) => void;
+  /** It did not come up. Resolves when what follows from it lies on the disk. */
+  readonly onFailure: (failure: Failure) => Promise<unknown>;
+}
+
+/** A step that did not work, and what it had made by then. */
+export class StepError extends Error {
+  readonly failure: Failure;
+  readonly made: string | undefined;
+
+  constructor(failure: Failure, made: string | undefined, cause: unknown) {
+    super(failure.reason, { cause });
+    this.failure = failure;
+    this.made = made;
+  }
+}
+
+/** Takes steps. Knows nothing of why. */
+export class Steps {
+  readonly #parts: StepParts;
+  readonly #pulls = new Turnstile(PULLS);
+  readonly #steps = new Turnstile(STEPS);
+
+  constructor(parts: StepParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One after the other, until one does not work or the signal aborts.
+   * @throws {StepError}
+   */
+  async take(steps: readonly Step[], run: StepRun): Promise<void> {
+    const context: Context = { image: undefined, made: undefined };
+    for (const step of steps) {
+      if (run.signal.aborted) return;
+      run.onStep(step);
+      const gate = step.kind === 'pull' ? this.#pulls : this.#steps;
+      try {
+        await gate.pass(() => this.#take(step, run, context));
+      } catch (error) {
+        if (run.signal.aborted) return;
+        throw new StepError(failureOf(step, error), context.made, error);
+      }
+    }
+  }
+
+  async #take(step: Step, run: StepRun, context: Context): Promise<void> {
+    const { runtime, lease } = run;
+    const { files } = this.#parts;
+    switch (step.kind) {
+      case 'pull':
+        context.image = await this.#pull(step.of, run);
+        return;
+      case 'create':
+        context.made = await this.#create(step.of, run, context.image);
+        return;
+      case 'start': {
+        const container = step.container ?? context.made;
+        if (container === undefined) return;
+        context.made = container;
+        await runtime.start(container);
+        return this.#released(lease, container);
+      }
+      case 'stop':
+        if (step.hold) await this.#hold(lease, step.container);
+        return gone(runtime.stop(step.container, step.graceSeconds));
+      case 'hold':
+        return this.#hold(lease, step.container);
+      case 'remove':
+        return gone(runtime.remove(step.container));
+      case 'remove-volume':
+        return this.#removeVolume(runtime, step.name);
+      case 'restart':
+        return this.#restart(run, step);
+      case 'restarted':
+        return files.note(lease, (record) => restarted(record, step.number));
+      case 'release':
+        return files.note(lease, ({ held: _, ...record }) => record);
+      case 'settle':
+        return this.#settle(lease, step.of, context.image);
+      case 'fail':
+        return this.#fail(run, step);
+      case 'end':
+        return this.#end(lease);
+    }
+  }
+
+  async #pull(of: Held, { runtime, signal, onImage }: StepRun): Promise<FoundImage> {
+    const { image: ref, pull: policy } = of.spec;
+    const auth = await this.#parts.secrets.registryAuth(of);
+    const digest = of.digest === undefined ? {} : { digest: of.digest };
+    const image = await runtime.ensureImage(
+      { ref, policy, ...digest, ...(auth ? { auth } : {}) },
+      signal,
+    );
+    onImage(of, image);
+    return image;
+  }
+
+  async #create(of: Held, { runtime }: StepRun, image: FoundImage | undefined): Promise<string> {
+    const { node, allowBind, lent, secrets } = this.#parts;
+    const binds = new Map<string, string>();
+    for (const { source } of of.spec.volumes) {
+      if (source.startsWith('/')) binds.set(source, await allowedBind(source, allowBind));
+    }
+    const cgroupParent = await lent?.openLease(of.lease);
+    const spec = runSpec(of, {
+      node,
+      imageId: image?.id ?? of.spec.image,
+      binds,
+      secrets: secrets.paths(of),
+      cgroupParent,
+    });
+    return (await runtime.create(spec)).id;
+  }
+
+  async #hold(lease: string, container: string): Promise<void> {
+    const { files } = this.#parts;
+    if (files.state.leases.get(lease)?.held === container) return;
+    await files.note(lease, (record) => ({ ...record, held: container }));
+  }
+
+  /** One that was stopped from here runs again. That start is as good as any that was ordered. */
+  async #released(lease: string, container: string): Promise<void> {
+    const { files } = this.#parts;
+    if (files.state.leases.get(lease)?.held !== container) return;
+    await files.note(lease, ({ held: _, ...record }) => restarted(record, record.wanted.restart));
+  }
+
+  /**
+   * Which run is to end lies on the disk before it ends: whoever comes after a crash sees by that whether it did, and does not end the
+   * next one too.
+   */
+  async #restart({ runtime, lease }: StepRun, step: Step & { kind: 'restart' }): Promise<void> {
+    const { files } = this.#parts;
+    const { container, number, startedAt, graceSeconds } = step;
+    const restarting = { number, container, startedAt };
+    await files.note(lease, (record) => ({ ...record, restarting }));
+    await runtime.stop(container, graceSeconds);
+    await runtime.start(container);
+    await files.note(lease, ({ held: _, ...record }) => restarted(record, number));
+  }
+
+  async #settle(lease: string, of: Held, image: FoundImage | undefined): Promise<void> {
+    const { files, secrets } = this.#parts;
+    const digest = of.digest ?? image?.digest;
+    const good: Held = digest === undefined ? of : { ...of, digest };
+    await files.note(lease, ({ held: _, ...record }) =>
+      restarted({ ...record, good }, record.wanted.restart),
+    );
+    const record = files.state.leases.get(lease);
+    if (!record) return;
+    await secrets.keepOnly(lease, new Set([good.specHash, record.wanted.specHash]));
+  }
+
+  async #fail(run: StepRun, { container, code, reason }: Step & { kind: 'fail' }): Promise<void> {
+    const words = await lastWords(run.runtime, container, run.signal);
+    await run.onFailure({ code, reason, ...(words === '' ? {} : { lastWords: words }) });
+  }
+
+  async #end(lease: string): Promise<void> {
+    const { files, secrets, lent, meter } = this.#parts;
+    // What counts it goes when the last of it lies on the disk, and is forgotten when that has gone: so it is told once, however often this is done.
+    await meter.end(lease);
+    await lent?.closeLease(lease);
+    await meter.forget(lease);
+    await files.change(({ leases, ended }) => {
+      const record = leases.get(lease);
+      // It was given back meanwhile.
+      if (record && !record.ending) return;
+      leases.delete(lease);
+      ended.set(lease, record?.wanted.generation ?? 0);
+    });
+    if (files.state.leases.has(lease)) return;
+    await secrets.keepOnly(lease, new Set());
+  }
+
+  async #removeVolume(runtime: ContainerRuntime, name: string): Promise<void> {
+    try {
+      await runtime.removeVolume(name);
+    } catch (error) {
+      // Another replica on this node has it. The last of them takes it away.
+      if (errorCode(error) !== 'RUNTIME_CONFLICT') throw error;
+    }
+  }
+}
+
+interface Context {
+  image: FoundImage | undefined;
+  made: string | undefined;
+}
+
+function restarted({ restarting: _, ...record }: LeaseRecord, number: number): LeaseRecord {
+  return { ...record, restarted: Math.max(number, record.restarted ?? 0) };
+}
+
+/** What is to go and is gone is as it is to be. */
+async function gone(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (errorCode(error) !== 'RUNTIME_NOT_FOUND') throw error;
+  }
+}
+
+/** By a code that means the same to whoever reads it, whichever call it came from. */
+function failureOf({ kind }: Step, error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_REASON).toWellFormed();
+  if (!(error instanceof AppError)) {
+    return { code: errorCode(error) === 'ENOSPC' ? 'DISK_FULL' : 'INTERNAL', reason };
+  }
+  if (error.code !== 'INPUT_INVALID') return { code: error.code, reason };
+  return {
+    code: kind === 'pull' ? 'CONTAINER_IMAGE_NOT_FOUND' : 'CONTAINER_START_FAILED',
+    reason,
+  };
+}
