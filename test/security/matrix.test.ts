@@ -57,6 +57,20 @@ beforeAll(async () => {
     body: {},
   });
   objects['nodeToken'] = nodeToken.body.nodeToken.id;
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into containers (name, image, status, owner_id, payer_node_id) values ('web', 'app', 'pending', $1, $2) returning id`,
+    [owner?.id, objects['node']],
+  );
+  objects['container'] = rows[0]?.id ?? '';
+  await pool.query(
+    `insert into container_revisions (container_id, revision, spec, spec_hash, created_by) values ($1, 1, '{"image":"app"}', '', 'owner')`,
+    [objects['container']],
+  );
+  const secret = await world.ask('PUT', '/v1/secrets/key', {
+    token: owner?.accessToken,
+    body: { base64: 'aGlkZGVu' },
+  });
+  objects['secret'] = secret.body.id;
   objects['member'] = 'owner';
   objects['role'] = 'viewer';
 });
@@ -125,6 +139,31 @@ const acts: readonly (readonly [
   ['operations.get', 'OPERATION_NOT_FOUND', (id) => ['GET', `/v1/operations/${id}`, undefined]],
   ['operations.cancel', 'OPERATION_NOT_FOUND', (id) => ['POST', `/v1/operations/${id}/cancel`, {}]],
   ['tokens.revoke', 'TOKEN_NOT_FOUND', (id) => ['DELETE', `/v1/tokens/${id}`, undefined]],
+  ...(
+    [
+      ['get', 'GET', ''],
+      ['history', 'GET', '/revisions'],
+      ['usage', 'GET', '/usage'],
+      ['logs', 'GET', '/logs'],
+      ['stats', 'GET', '/stats'],
+      ['update', 'PATCH', '', { image: 'app:2' }],
+      ['scale', 'POST', '/scale', { replicas: 2 }],
+      ['start', 'POST', '/start', {}],
+      ['stop', 'POST', '/stop', {}],
+      ['restart', 'POST', '/restart', {}],
+      ['remove', 'DELETE', ''],
+      ['rollback', 'POST', '/rollback', {}],
+      ['exec', 'POST', '/exec', { command: ['id'] }],
+    ] as const
+  ).map(
+    ([verb, method, path, body]) =>
+      [
+        `containers.${verb}`,
+        'PERMISSION_DENIED',
+        (id: string) => [method, `/v1/containers/${id}${path}`, body] as const,
+      ] as const,
+  ),
+  ['secrets.remove', 'SECRET_NOT_FOUND', (id) => ['DELETE', `/v1/secrets/${id}`, undefined]],
 ];
 
 async function changeBy(role: string): Promise<Answer> {
@@ -152,7 +191,9 @@ describe('an object of another member', () => {
     const named = operations
       .filter(({ object }) => object && !object.isNew)
       .filter(({ object }) =>
-        ['node', 'nodeToken', 'operation', 'token'].includes(object?.kind ?? ''),
+        ['node', 'nodeToken', 'operation', 'token', 'container', 'secret'].includes(
+          object?.kind ?? '',
+        ),
       )
       .map(({ id }) => id);
 

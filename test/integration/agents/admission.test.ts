@@ -35,6 +35,10 @@ async function listening(server: Server) {
 
 const none = () => Promise.reject(new TypeError('no database'));
 
+const fail = () => {
+  throw new TypeError('no database');
+};
+
 /** A hub behind a port of this machine, that lets in as many as the test says. */
 async function hubThatLetsIn(burst: number) {
   const log = pino({ level: 'silent' });
@@ -47,6 +51,8 @@ async function hubThatLetsIn(burst: number) {
       leave: none,
       disconnect: none,
     },
+    leases: { work: none, assignments: () => fail(), report: none, noteUsage: none },
+    behindInWork: none,
     machines: { ail: none, describe: none },
     log,
     daemonId: '',

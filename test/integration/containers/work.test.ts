@@ -1,364 +1,232 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { AppError } from '../../../src/core/types/errors/app-error.js';
-import { assignment, next } from '../../support/assignments.js';
-import { MemoryRuntime } from '../../support/memory-runtime.js';
+import { remoteWorld } from '../../support/remote-world.js';
 import { waitFor } from '../../support/wait-for.js';
-import { shared, workNode, type WorkNodeOptions } from '../../support/work-node.js';
+import { worker } from '../../support/worker.js';
 
-const HEALTH = {
-  command: ['probe'],
-  intervalMs: 1_000,
-  timeoutMs: 500,
-  retries: 2,
-  startPeriodMs: 0,
-};
+const MIB = 2 ** 20;
 
-async function connected(options: WorkNodeOptions = {}) {
-  const node = await workNode(options);
-  await node.start();
-  node.connect();
-  return node;
-}
+const record = (lease: string, seq: number, rest: object = {}) => ({
+  lease,
+  bootId: 'boot-1',
+  seq,
+  from: new Date(Date.UTC(2026, 0, 1, 0, seq)).toISOString(),
+  to: new Date(Date.UTC(2026, 0, 1, 0, seq + 1)).toISOString(),
+  cpuMicros: 2_000_000,
+  memoryMibSeconds: 60.5,
+  rxBytes: 10,
+  txBytes: 20,
+  ...rest,
+});
 
-function running(runtime: MemoryRuntime) {
-  return runtime.all().filter(({ state }) => state === 'running');
-}
+// Goal: a node is told its own work, by any daemon, and what it says counts for itself only.
+describe('the work of a node', () => {
+  it('is told over another daemon, and after each welcome', async () => {
+    await using world = await remoteWorld({ replicas: 2 });
+    const [first, second] = world.replicas;
+    if (!first || !second) throw new TypeError('There are two.');
+    await using node = await worker(world, 'node-01', { replica: second });
 
-// Goal: what the daemon says runs, and the daemon is told how far it is.
-describe('a lease', () => {
-  it('runs, and is said to run in its generation', async () => {
-    await using node = await connected();
-    const web = assignment({ ports: [{ host: 8080, container: 80, protocol: 'tcp' }] });
-    node.assign([web]);
-
-    const report = await node.phase(web.lease, 'running');
-
-    expect(report).toMatchObject({ generation: 1, restarts: 0, ports: [{ host: 8080 }] });
-    expect(report.digest).toMatch(/^sha256:/);
-    expect(node.workReports().at(-1)).toMatchObject({ generation: 1, engine: { kind: 'docker' } });
-    expect(running(node.runtime)).toMatchObject([
-      { spec: { name: `syntropy-web-1-${web.lease.slice(0, 8)}-${web.specHash.slice(0, 8)}` } },
-    ]);
-  });
-
-  it('is stopped, started, restarted once, and removed with its volume', async () => {
-    await using node = await connected();
-    const { runtime } = node;
-    const first = assignment({ volumes: [{ source: 'data', target: '/data', readOnly: false }] });
-    node.assign([first]);
-    await node.phase(first.lease, 'running');
-    const stopped = next(first, {}, { desired: 'stopped' });
-    node.assign([stopped]);
-    await node.phase(first.lease, 'stopped', 2);
-    const again = next(stopped, {}, { desired: 'running' });
-    node.assign([again]);
-    await node.phase(first.lease, 'running', 3);
-    node.assign([next(again, {}, { restart: 1 })]);
-    await node.phase(first.lease, 'running', 4);
-    await waitFor(
-      'the restart',
-      () => runtime.journal.filter((line) => line.startsWith('start')).length === 3,
-    );
-
-    node.assign([], [first.container.id]);
-    await node.phase(first.lease, 'ended');
-
-    expect(runtime.journal.map((line) => line.split(' ')[0])).toEqual([
-      'pull',
-      'create',
-      'start',
-      'stop',
-      'start',
-      'stop',
-      'start',
-      'stop',
-      'remove',
-      'remove-volume',
-    ]);
-    expect(runtime.all()).toEqual([]);
-    expect(node.workReports().at(-1)).toMatchObject({ generation: 5 });
-  });
-
-  it('that ends at once is said to have failed, with its last words, and leaves nothing', async () => {
-    const runtime = new MemoryRuntime({
-      programs: { crash: { says: [{ stream: 'stderr', text: 'no database' }], exits: 3 } },
+    await first.admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
     });
-    await using node = await connected({ runtime });
-    const web = assignment({ command: ['crash'] });
-    node.assign([web]);
+    await waitFor('the container to run', async () => {
+      const { status } = await first.admin.call('containers.get', { container: 'web' });
+      return status === 'running';
+    });
+    const before = node.works.length;
+    await node.disconnect();
+    await node.connect(first);
+    await waitFor('the work', () => node.works.length > before);
 
-    const report = await node.phase(web.lease, 'failed');
-
-    expect(report).toMatchObject({ code: 'CONTAINER_FAILED', lastWords: 'no database' });
-    await waitFor('nothing to be left', () => runtime.all().length === 0);
-    // And again, after a pause.
-    await waitFor('another try', () => runtime.calls.create === 2);
+    expect(node.works.at(-1)).toMatchObject({
+      leases: [{ lease: [...node.held.keys()][0], generation: 1 }],
+    });
+    // It held all of it, and was given nothing once more.
+    expect(node.assigned).toHaveLength(1);
   });
 
-  it.each([
-    ['ensureImage', 'REGISTRY_DENIED', 'REGISTRY_DENIED'],
-    ['ensureImage', 'INPUT_INVALID', 'CONTAINER_IMAGE_NOT_FOUND'],
-    ['create', 'DISK_FULL', 'DISK_FULL'],
-    ['start', 'PORT_TAKEN', 'PORT_TAKEN'],
-    ['start', 'CONTAINER_START_FAILED', 'CONTAINER_START_FAILED'],
-  ] as const)(
-    'whose %s fails with %s is said to have, and leaves nothing',
-    async (call, code, told) => {
-      const runtime = new MemoryRuntime();
-      runtime.failNext(call, code);
-      await using node = await connected({ runtime });
-      const web = assignment();
-      node.assign([web]);
+  it('is not that of another node: what is not its own it neither gets nor changes', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02');
+    await admin.call('secrets.set', {
+      name: 'key',
+      base64: Buffer.from('hidden').toString('base64'),
+    });
+    await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      node: 'node-01',
+      payFrom: 'node-01',
+      secrets: [{ name: 'key' }],
+    });
+    const assignment = await waitFor('the assignment', () => one.assigned[0]);
+    await waitFor('the container to run', async () => {
+      const { status } = await admin.call('containers.get', { container: 'web' });
+      return status === 'running';
+    });
+    const { lease } = assignment;
 
-      const report = await node.phase(web.lease, 'failed');
+    two.send({ need: { leases: [lease] } });
+    two.report([two.said(assignment, { phase: 'failed', code: 'CONTAINER_FAILED' })]);
+    two.usage(1, [record(lease, 1)]);
+    await waitFor('the usage to be answered', () => two.noted.includes(1));
+    // What comes after it has been looked at too.
+    await admin.call('containers.deploy', {
+      name: 'own',
+      image: 'app:1',
+      node: 'node-02',
+      payFrom: 'node-02',
+    });
+    await waitFor('the own assignment', () => two.assigned.length > 0);
 
-      expect(report).toMatchObject({ code: told, generation: 1 });
-      expect(runtime.all()).toEqual([]);
-      await node.phase(web.lease, 'running');
-    },
-  );
-
-  it('that is to run once is said to have ended, and is left alone', async () => {
-    const runtime = new MemoryRuntime({ programs: { job: { exits: 4 } } });
-    await using node = await connected({ runtime });
-    const job = assignment({ command: ['job'], restart: 'no' });
-    node.assign([job]);
-
-    const report = await node.phase(job.lease, 'exited');
-
-    expect(report).toMatchObject({ exitCode: 4, code: 'CONTAINER_FAILED' });
-    expect(runtime.calls.start).toBe(1);
+    expect(two.assigned.map(({ container }) => container.name)).toEqual(['own']);
+    expect(JSON.stringify(two.told)).not.toContain(Buffer.from('hidden').toString('base64'));
+    expect(await admin.call('containers.get', { container: 'web' })).toMatchObject({
+      status: 'running',
+      instances: [{ phase: 'running' }],
+    });
+    const { usage } = await admin.call('containers.usage', { container: 'web' });
+    expect(usage).toEqual([]);
   });
 
-  it('that is unhealthy is said to be, and healthy again', async () => {
-    const runtime = new MemoryRuntime();
-    let exits = 0;
-    runtime.onExec = () => ({ exits });
-    await using node = await connected({ runtime });
-    const web = assignment({ health: HEALTH });
-    node.assign([web]);
-    await node.phase(web.lease, 'running');
+  it('is told with what volumes go with it', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const { id } = await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+      volumes: [{ source: 'data', target: '/data', readOnly: false }],
+    });
+    await waitFor('the container to be there', () => node.held.size === 1);
 
-    exits = 1;
-    const report = await node.phase(web.lease, 'unhealthy');
-    exits = 0;
-    await node.until(web.lease, ({ phase, code }) => phase === 'running' && code === undefined);
+    await admin.call('containers.remove', { container: 'web', volumes: true });
+    await waitFor('it to be gone', () => node.held.size === 0);
 
-    expect(report.code).toBe('CONTAINER_UNHEALTHY');
-    expect(runtime.calls.start).toBe(1);
-  });
-});
-
-// Goal: an update costs nothing that worked.
-describe('an update', () => {
-  it('starts the new one first, and the old one goes when that is healthy', async () => {
-    await using node = await connected();
-    const first = assignment({ health: HEALTH });
-    node.assign([first]);
-    await node.phase(first.lease, 'running');
-    const second = next(first, { image: 'registry.test/app:2' });
-    node.assign([second]);
-
-    const report = await node.until(
-      first.lease,
-      ({ phase, generation, specHash }) => phase === 'running' && generation === 2 && !specHash,
-    );
-    await waitFor('the old one to go', () => node.runtime.all().length === 1);
-
-    expect(report.code).toBeUndefined();
-    const kinds = node.runtime.journal.map((line) => line.split(' ')[0]);
-    expect(kinds.slice(3)).toEqual(['pull', 'create', 'start', 'stop', 'remove']);
+    expect(node.works.some(({ dropVolumes }) => dropVolumes?.includes(id))).toBe(true);
   });
 
-  it.each([
-    ['start-first', 0],
-    ['stop-first', 1],
-  ] as const)(
-    '%s whose new one ends is taken back, and not tried again',
-    async (updateOrder, starts) => {
-      const runtime = new MemoryRuntime({
-        programs: { crash: { says: [{ stream: 'stdout', text: 'oh no' }], exits: 1 } },
-      });
-      await using node = await connected({ runtime });
-      const first = assignment({ updateOrder });
-      node.assign([first]);
-      await node.phase(first.lease, 'running');
-      const [old] = runtime.all();
-      node.assign([next(first, { command: ['crash'] })]);
+  it('frees its room only when the node says that it has ended', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01', { offer: { memoryBytes: 256 * MIB } });
+    const ports = [{ host: 8_080, container: 80, protocol: 'tcp' as const }];
+    const request = { image: 'app:1', payFrom: 'node-01', ports };
+    await admin.call('containers.deploy', { name: 'one', ...request });
+    await waitFor('it to be there', () => node.held.size === 1);
+    const [held] = [...node.held.values()];
+    if (!held) throw new TypeError('It is there.');
+    // It takes its time to end.
+    node.held.clear();
 
-      const report = await node.until(
-        first.lease,
-        ({ code, phase }) => code === 'CONTAINER_ROLLED_BACK' && phase === 'running',
-      );
+    await admin.call('containers.remove', { container: 'one' });
+    await expect(
+      admin.call('containers.deploy', { name: 'two', ...request }),
+    ).rejects.toMatchObject({ code: 'NO_PLACE' });
+    node.report([node.said(held, { phase: 'ended', ports: [] })]);
 
-      expect(report).toMatchObject({ generation: 2, specHash: first.specHash, lastWords: 'oh no' });
-      await waitFor('the new one to go', () => runtime.all().length === 1);
-      expect(runtime.all()[0]?.id).toBe(old?.id);
-      const name = old?.spec.name;
-      expect(runtime.journal.filter((line) => line === `start ${name}`)).toHaveLength(1 + starts);
-      expect(runtime.calls.create).toBe(2);
-    },
-  );
-
-  it('whose image is not there stops nothing', async () => {
-    await using node = await connected();
-    const first = assignment({ updateOrder: 'stop-first' });
-    node.assign([first]);
-    await node.phase(first.lease, 'running');
-    node.runtime.failNextPull('CONTAINER_IMAGE_NOT_FOUND');
-    node.assign([next(first, { image: 'registry.test/gone:1' })]);
-
-    await node.until(first.lease, ({ code }) => code === 'CONTAINER_ROLLED_BACK');
-
-    expect(node.runtime.calls.stop).toBe(0);
-  });
-});
-
-// Goal: whatever goes away and comes back, what runs is left alone.
-describe('what outlives what', () => {
-  it('the work goes on without a daemon, also after the machine started anew', async () => {
-    await using node = await connected();
-    const web = assignment();
-    node.assign([web]);
-    await node.phase(web.lease, 'running');
-    await node.stop();
-    node.runtime.rebootMachine();
-
-    await node.start();
-
-    await waitFor('it to run again', () => running(node.runtime).length === 1);
-    expect(node.runtime.calls.create).toBe(1);
-  });
-
-  it('an engine that is away is no failure of a container', async () => {
-    await using node = await connected();
-    const web = assignment();
-    node.assign([web]);
-    await node.phase(web.lease, 'running');
-    const before = node.reports(web.lease).length;
-
-    node.runtime.loseEngine();
-    await waitFor('it to be missed', () => node.workReports().at(-1)?.engineProblem !== undefined);
-    node.runtime.findEngine();
-    await waitFor('it to be back', () => node.workReports().at(-1)?.engine !== undefined);
-
-    expect(
-      node
-        .reports(web.lease)
-        .slice(before)
-        .map(({ phase }) => phase),
-    ).not.toContain('failed');
-    expect(node.runtime.calls.start).toBe(1);
-  });
-
-  it('an engine may come later', async () => {
-    const runtime = new MemoryRuntime();
-    let isThere = false;
-    const source = () =>
-      isThere
-        ? Promise.resolve(shared(runtime))
-        : Promise.reject(new AppError('ENGINE_MISSING', 'There is no container engine.'));
-    await using node = await connected({ runtime, source });
-    const web = assignment();
-    node.assign([web]);
-    const problem = await waitFor('the problem', () => node.workReports().at(-1)?.engineProblem);
-    isThere = true;
-
-    await node.phase(web.lease, 'running');
-
-    expect(problem).toContain('apt-get install docker.io');
-  });
-
-  it('a damaged file removes nothing, and is made good by the daemon', async () => {
-    await using node = await connected();
-    const web = assignment();
-    node.assign([web]);
-    await node.phase(web.lease, 'running');
-    await node.stop();
-    await writeFile(path.join(node.directory, 'work.json'), '{"version":1,"gener');
-    await node.start();
-    await waitFor('a look', () => node.runtime.calls.list > 0);
-    node.frames.length = 0;
-
-    node.connect();
-    await node.phase(web.lease, 'running');
-
-    expect(node.log.join('\n')).toContain('damaged');
-    expect(await readdir(node.directory)).toContain('work.json.damaged');
-    expect(node.runtime.calls).toMatchObject({ create: 1, start: 1, stop: 0, remove: 0 });
-  });
-
-  it('secrets lie in files that only the container is handed, and go with the lease', async () => {
-    await using node = await connected();
-    const secrets = [{ name: 'key', base64: Buffer.from('s3cret').toString('base64') }];
-    const web = assignment({ secrets: [{ name: 'key' }] }, { secrets });
-    node.assign([web]);
-    await node.phase(web.lease, 'running');
-    const [mount] = node.runtime.all()[0]?.spec.mounts.filter(({ kind }) => kind === 'bind') ?? [];
-    const file = mount?.kind === 'bind' ? mount.source : '';
-
-    expect(mount?.target).toBe('/run/secrets/key');
-    expect(await readFile(file, 'utf8')).toBe('s3cret');
-    expect((await stat(path.dirname(file))).mode & 0o777).toBe(0o700);
-    expect((await stat(file)).mode & 0o777).toBe(0o444);
-    expect(await readFile(path.join(node.directory, 'work.json'), 'utf8')).not.toContain(
-      'czNjcmV0',
-    );
-
-    node.assign([]);
-    await node.phase(web.lease, 'ended');
-    await waitFor(
-      'the secret to go',
-      async () => (await readdir(path.join(node.directory, 'secrets'))).length === 0,
+    await waitFor('room', () =>
+      admin.call('containers.deploy', { name: 'two', ...request }).then(
+        () => true,
+        () => false,
+      ),
     );
   });
-});
 
-describe('a folder of the machine', () => {
-  it('is handed over only where its owner allows it, whatever links say', async () => {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bind-'));
-    try {
-      await mkdir(path.join(folder, 'lent'));
-      await using node = await connected({ allowBind: [path.join(folder, 'lent')] });
-      const bind = (source: string) =>
-        assignment({ volumes: [{ source, target: '/data', readOnly: true }] });
-      const [good, bad] = [bind(path.join(folder, 'lent')), bind(path.join(folder, 'lent', '..'))];
-      node.assign([good, bad]);
+  it('says more than the contract allows, and is cut off', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
 
-      await node.phase(good.lease, 'running');
-      const report = await node.phase(bad.lease, 'failed');
+    node.send({ workReport: { generation: 1, leases: [], more: true } });
 
-      expect(report.code).toBe('BIND_NOT_ALLOWED');
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    expect(await node.closed()).toMatchObject({ code: 1008, reason: 'bad_frame' });
+  });
+
+  it('tells which engine a node has, and what is wrong when it has none', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
+    const engineOf = async () => (await world.admin.call('nodes.get', { node: 'node-01' })).agent;
+
+    expect(await engineOf()).toMatchObject({ engine: { kind: 'docker', version: '20.10.24' } });
+    node.setEngine(null);
+    await waitFor('the engine to be gone', async () => (await engineOf())?.engine === undefined);
+
+    const { nodes } = await world.admin.call('nodes.health', { node: 'node-01' });
+    expect(nodes[0]?.findings).toMatchObject([{ code: 'engine-missing', severity: 'warning' }]);
+    const { nodes: listed } = await world.admin.call('nodes.list', {});
+    expect(listed[0]?.agent).toMatchObject({ engineProblem: 'There is no engine.' });
   });
 });
 
-// Goal: a node with nothing to do costs its engine next to nothing.
-describe('a look at what is as it is to be', () => {
-  it('is one list and nothing else', async () => {
-    await using node = await connected();
-    const all = Array.from({ length: 20 }, () => assignment());
-    node.assign(all);
-    for (const { lease } of all) await node.phase(lease, 'running');
-    await node.stop();
-    await node.start();
-    await waitFor('all to be looked at', () => node.runtime.calls.inspect >= 20);
-    await waitFor('a quiet moment', () => node.runtime.calls.list > 0);
-    const before = { ...node.runtime.calls };
+// Goal: what was used is counted once.
+describe('usage', () => {
+  it('is kept once however often it is told, and added up by lease', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
+    await world.admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+    });
+    const { lease } = await waitFor('the assignment', () => node.assigned[0]);
 
-    node.connect();
-    // Told anew that nothing is otherwise, it looks at most once more.
-    await waitFor('all reports', () => node.workReports().at(-1)?.engine !== undefined);
+    node.usage(7, [record(lease, 1), record(lease, 2)]);
+    await waitFor('it to be noted', () => node.noted.includes(7));
+    node.usage(8, [record(lease, 2, { cpuMicros: 9_000_000 }), record(lease, 3)]);
+    await waitFor('it to be noted', () => node.noted.includes(8));
 
-    const { list, inspect, ...rest } = node.runtime.calls;
-    expect(inspect).toBe(before.inspect);
-    expect(list - before.list).toBeLessThanOrEqual(1);
-    expect(rest).toMatchObject({ create: 20, start: 20, stop: 0, remove: 0 });
+    const { usage } = await world.admin.call('containers.usage', { container: 'web' });
+    expect(usage).toEqual([
+      {
+        lease,
+        replica: 1,
+        node: { id: node.id, name: 'node-01' },
+        from: '2026-01-01T00:01:00.000Z',
+        to: '2026-01-01T00:04:00.000Z',
+        cpuSeconds: 6,
+        memoryMibSeconds: 181.5,
+        rxBytes: 30,
+        txBytes: 60,
+        wallSeconds: 180,
+      },
+    ]);
+  });
+
+  it('is told again until it could be noted, as is what happened', async () => {
+    await using world = await remoteWorld();
+    const { pool } = world.database;
+    await using node = await worker(world, 'node-01');
+    await world.admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+    });
+    const { lease } = await waitFor('the assignment', () => node.assigned[0]);
+    await pool.query('alter table usage_records rename to away');
+    await pool.query('alter table container_leases rename to away_too');
+
+    node.usage(1, [record(lease, 1)]);
+    node.behave(() => ({ phase: 'unhealthy' }));
+    await waitFor('the failures', () =>
+      ['noting usage failed', 'noting work failed'].every((text) =>
+        world.log.some((line) => line.includes(text)),
+      ),
+    );
+    expect(node.noted).toEqual([]);
+    await pool.query('alter table away_too rename to container_leases');
+    await pool.query('alter table away rename to usage_records');
+    node.beat(1);
+
+    await waitFor('the usage to be noted', () => node.noted.includes(1));
+    await waitFor('the phase to be noted', async () => {
+      const { instances } = await world.admin.call('containers.get', { container: 'web' });
+      return instances[0]?.phase === 'unhealthy';
+    });
   });
 });

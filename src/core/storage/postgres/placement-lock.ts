@@ -5,5 +5,5 @@ import { sql, type Transaction } from 'kysely';
  * adds a replica to a node, and by whoever takes a node away.
  */
 export async function holdPlacement(tx: Transaction<unknown>): Promise<void> {
-  await sql`select pg_advisory_xact_lock(7310584393)`.execute(tx);
+  await sql`select pg_advisory_xact_lock(7310584396)`.execute(tx);
 }

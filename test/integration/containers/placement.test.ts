@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+
+import type { OperationInput } from '../../../src/contract/registry.js';
+
+import { remoteWorld } from '../../support/remote-world.js';
+import { ENGINE, worker } from '../../support/worker.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const MIB = 2 ** 20;
+
+const asked = (name: string, rest: Partial<OperationInput<'containers.deploy'>> = {}) => ({
+  name,
+  image: 'busybox:1.36',
+  payFrom: 'node-01',
+  ...rest,
+});
+
+// Goal: no node has more to run than its owner lends, however many deploy at once and from wherever.
+describe('room on a node', () => {
+  it('is never given away twice, by forty deployments at once over two daemons', async () => {
+    await using world = await remoteWorld({
+      replicas: 2,
+      config: { 'limits.perSubjectPerMinute': '1000000' },
+    });
+    await using node = await worker(world, 'node-01', {
+      offer: { cpuMillis: 4_000, memoryBytes: 1_000 * MIB },
+    });
+    node.expect(() => undefined);
+
+    const results = await Promise.allSettled(
+      Array.from({ length: 40 }, (_, n) =>
+        (world.replicas[n % 2] ?? world).admin.call(
+          'containers.deploy',
+          asked(`c-${n}`, { memoryBytes: 150 * MIB, cpuMillis: 100 }),
+        ),
+      ),
+    );
+
+    const made = results.filter(({ status }) => status === 'fulfilled');
+    const codes = results.flatMap((result) =>
+      result.status === 'rejected' ? [String(result.reason.code)] : [],
+    );
+    expect(made).toHaveLength(6);
+    expect(new Set(codes)).toEqual(new Set(['NO_PLACE']));
+    const { rows } = await world.database.pool.query<{ memory: string; count: string }>(
+      `select sum(memory_bytes) as memory, count(*) from container_leases where ended_at is null`,
+    );
+    expect(Number(rows[0]?.memory)).toBe(900 * MIB);
+    expect(Number(rows[0]?.count)).toBe(6);
+    const { containers } = await world.admin.call('containers.list', { removed: true });
+    expect(containers).toHaveLength(6);
+  });
+
+  it('gives one port to one container, and one name', async () => {
+    await using world = await remoteWorld({ replicas: 2 });
+    await using node = await worker(world, 'node-01');
+    node.expect(() => undefined);
+    const ports = [{ host: 8_080, container: 80, protocol: 'tcp' as const }];
+    const both = (requests: readonly OperationInput<'containers.deploy'>[]) =>
+      Promise.allSettled(
+        requests.map((request, n) =>
+          (world.replicas[n % 2] ?? world).admin.call('containers.deploy', request),
+        ),
+      );
+
+    const byPort = await both([
+      asked('a', { ports, node: 'node-01' }),
+      asked('b', { ports, node: 'node-01' }),
+    ]);
+    const byName = await both([asked('same'), asked('same')]);
+
+    const codesOf = (results: typeof byPort) =>
+      results.map((result) => (result.status === 'rejected' ? result.reason.code : 'made'));
+    expect(codesOf(byPort).toSorted()).toEqual(['PORT_TAKEN', 'made']);
+    expect(codesOf(byName).toSorted()).toEqual(['CONTAINER_NAME_TAKEN', 'made']);
+  });
+
+  it('is refused with the reason of the node that was named, or of every node', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01', { labels: { site: 'attic' } });
+    await using two = await worker(world, 'node-02', { engine: null });
+    await using three = await worker(world, 'node-03', { offer: null });
+    await admin.call('nodes.drain', { node: 'node-03' });
+    await one.disconnect();
+    await waitFor('the node to be offline', async () => {
+      await world.database.pool.query(`update nodes set status = 'offline' where id = '${one.id}'`);
+      return true;
+    });
+    const codeOf = (rest: Partial<OperationInput<'containers.deploy'>>) =>
+      admin.call('containers.deploy', asked('web', rest)).then(
+        () => 'made',
+        ({ code }: { code: string }) => code,
+      );
+
+    expect(await codeOf({ node: 'node-01' })).toBe('NODE_OFFLINE');
+    expect(await codeOf({ node: 'node-02' })).toBe('ENGINE_MISSING');
+    expect(await codeOf({ node: 'node-03' })).toBe('NODE_DRAINED');
+    expect(await codeOf({ node: 'node-02', selector: { site: 'attic' } })).toBe(
+      'NODE_NOT_SELECTED',
+    );
+    expect(await codeOf({ node: 'node-99' })).toBe('NODE_NOT_FOUND');
+    await admin.call('nodes.undrain', { node: 'node-03' });
+    expect(await codeOf({ node: 'node-03' })).toBe('OFFER_TOO_SMALL');
+    two.setEngine(ENGINE);
+    await waitFor('the engine to be known', async () => {
+      const { agent } = await admin.call('nodes.get', { node: 'node-02' });
+      return agent?.engine !== undefined;
+    });
+    expect(await codeOf({ node: 'node-02', memoryBytes: 4_096 * MIB })).toBe('OFFER_TOO_SMALL');
+    const refusal = await admin
+      .call('containers.deploy', asked('web', { memoryBytes: 4_096 * MIB }))
+      .catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: 'NO_PLACE',
+      message: expect.stringMatching(
+        /"node-01" is not connected.*"node-02" has .* left.*"node-03" offers/,
+      ),
+    });
+    expect(three.held.size).toBe(0);
+    const { containers } = await admin.call('containers.list', { removed: true });
+    expect(containers).toEqual([]);
+  });
+
+  it('is planned with every rejection, and nothing is changed', async () => {
+    await using world = await remoteWorld();
+    await using one = await worker(world, 'node-01', { offer: { memoryBytes: 300 * MIB } });
+    await using two = await worker(world, 'node-02', { offer: { memoryBytes: 900 * MIB } });
+
+    const plan = await world.admin.call('containers.plan', asked('web', { replicas: 2 }));
+    const tight = await world.admin.call(
+      'containers.plan',
+      asked('web', { memoryBytes: 400 * MIB }),
+    );
+
+    expect(plan).toMatchObject({
+      action: 'create',
+      payFrom: { name: 'node-01' },
+      placements: [
+        { replica: 1, node: { name: 'node-01' } },
+        { replica: 2, node: { name: 'node-02' } },
+      ],
+      rejections: [],
+      unconfined: [],
+    });
+    expect(tight.placements).toMatchObject([{ node: { name: 'node-02' } }]);
+    expect(tight.rejections).toMatchObject([
+      { node: { name: 'node-01' }, code: 'OFFER_TOO_SMALL' },
+    ]);
+    expect(one.works.length + two.works.length).toBe(2);
+    await expect(
+      world.admin.call('containers.plan', asked('web', { replicas: 9 })),
+    ).rejects.toMatchObject({ code: 'NO_PLACE' });
+  });
+});
+
+// Goal: what is asked for badly is refused by a code, and leaves nothing behind.
+describe('a deployment that is asked for badly', () => {
+  it('is refused', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
+    await world.signedIn('ana');
+    const ana = await world.signedIn('ben');
+    const { admin } = world;
+    const port = (host: number) => ({ host, container: host, protocol: 'tcp' as const });
+    const codeOf = (request: OperationInput<'containers.deploy'>) =>
+      admin.call('containers.deploy', request).then(
+        () => 'made',
+        ({ code }: { code: string }) => code,
+      );
+
+    expect(await codeOf(asked('Web'))).toBe('NAME_INVALID');
+    expect(await codeOf(asked('web', { ports: [port(80), port(80)] }))).toBe('INPUT_INVALID');
+    expect(await codeOf(asked('web', { maxRestarts: 3 }))).toBe('INPUT_INVALID');
+    expect(
+      await codeOf(
+        asked('web', {
+          volumes: [
+            { source: 'a', target: '/data', readOnly: false },
+            { source: 'b', target: '/data', readOnly: false },
+          ],
+        }),
+      ),
+    ).toBe('INPUT_INVALID');
+    expect(await codeOf(asked('web', { secrets: [{ name: 'none' }] }))).toBe('SECRET_NOT_FOUND');
+    expect(await codeOf(asked('web', { registryAuth: 'none' }))).toBe('SECRET_NOT_FOUND');
+    const byMember = (body: object) =>
+      world.ask('POST', '/v1/containers', { token: ana.accessToken, body });
+    const without = await byMember({ name: 'web', image: 'busybox' });
+    const foreign = await byMember({ name: 'web', image: 'busybox', payFrom: 'node-01' });
+    expect(without.body.code).toBe('PAYER_REQUIRED');
+    expect(foreign.body.code).toBe('PERMISSION_DENIED');
+    expect(node.works.every(({ leases }) => leases.length === 0)).toBe(true);
+    const { rows } = await world.database.pool.query('select from containers');
+    expect(rows).toHaveLength(0);
+  });
+});

@@ -1,0 +1,244 @@
+import { describe, expect, it } from 'vitest';
+
+import type { SyntropyClient } from '../../../src/client/client.js';
+
+import { remoteWorld } from '../../support/remote-world.js';
+import { waitFor } from '../../support/wait-for.js';
+import { worker } from '../../support/worker.js';
+
+const MIB = 2 ** 20;
+const get = (admin: SyntropyClient, container = 'web') =>
+  admin.call('containers.get', { container });
+
+const reaches = (admin: SyntropyClient, status: string, container = 'web') =>
+  waitFor(`the container to be ${status}`, async () => {
+    const found = await get(admin, container);
+    return found.status === status ? found : undefined;
+  });
+
+// Goal: another revision takes over one replica after the other, and goes back when it does not come up.
+describe('a container that is changed', () => {
+  it('moves one replica at a time', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02');
+    await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      replicas: 2,
+      payFrom: 'node-01',
+    });
+    const before = await reaches(admin, 'running');
+    expect(before.nodes.map(({ name }) => name)).toEqual(['node-01', 'node-02']);
+    one.expect(() => undefined);
+    two.expect(() => undefined);
+
+    const changed = await admin.call('containers.update', {
+      container: 'web',
+      image: 'app:2',
+      ifVersion: before.version,
+    });
+    await waitFor('the first to be told', () => one.held.size === 1 && one.assigned.length === 2);
+
+    expect(changed).toMatchObject({ status: 'updating', revision: 2, version: before.version + 1 });
+    expect(two.assigned).toHaveLength(1);
+    one.behave(() => ({ phase: 'running', digest: `sha256:${'a'.repeat(64)}` }));
+    await waitFor('the second to be told', () => two.assigned.length === 2);
+    // The first replica has decided which image it is.
+    expect(two.assigned[1]).toMatchObject({
+      spec: { image: 'app:2' },
+      digest: `sha256:${'a'.repeat(64)}`,
+    });
+    two.behave(() => ({ phase: 'running' }));
+    await reaches(admin, 'running');
+    const { revisions } = await admin.call('containers.history', { container: 'web' });
+    expect(revisions.map(({ revision, state }) => [revision, state])).toEqual([
+      [2, 'current'],
+      [1, 'superseded'],
+    ]);
+    await expect(
+      admin.call('containers.update', { container: 'web', image: 'app:3', ifVersion: 1 }),
+    ).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
+  });
+
+  it('goes back to what ran before when the new revision does not come up', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    await admin.call('containers.deploy', { name: 'web', image: 'app:1', payFrom: 'node-01' });
+    await reaches(admin, 'running');
+    const first = node.assigned[0]?.specHash;
+    node.expect(({ spec }) =>
+      spec.image === 'app:2'
+        ? {
+            phase: 'running',
+            specHash: first ?? '',
+            code: 'CONTAINER_ROLLED_BACK',
+            reason: 'It ended with 1.',
+            lastWords: 'no such table',
+          }
+        : { phase: 'running' },
+    );
+
+    await admin.call('containers.update', { container: 'web', image: 'app:2' });
+    const back = await waitFor('the revision before', async () => {
+      const found = await get(admin);
+      return found.revision === 1 && found.status === 'running' ? found : undefined;
+    });
+
+    expect(back.spec.image).toBe('app:1');
+    expect(node.assigned.map(({ spec }) => spec.image)).toEqual(['app:1', 'app:2', 'app:1']);
+    const { revisions } = await admin.call('containers.history', { container: 'web' });
+    expect(revisions).toMatchObject([
+      { revision: 2, state: 'failed', reason: 'It ended with 1.' },
+      { revision: 1, state: 'current' },
+    ]);
+    const { events } = await admin.call('events.list', { after: '0', limit: 500 });
+    expect(events.filter(({ type }) => type === 'container.rolled-back')).toMatchObject([
+      { object: { id: back.id }, payload: { from: 2, to: 1, code: 'CONTAINER_ROLLED_BACK' } },
+    ]);
+    // Room was held for both, and is for one now.
+    const { rows } = await world.database.pool.query('select memory_bytes from container_leases');
+    expect(rows).toEqual([{ memory_bytes: String(256 * MIB) }]);
+  });
+
+  it('holds the room of both revisions until one of them is gone, and is refused when there is none', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01', { offer: { memoryBytes: 600 * MIB } });
+    await admin.call('containers.deploy', { name: 'web', image: 'app:1', payFrom: 'node-01' });
+    await reaches(admin, 'running');
+
+    await expect(
+      admin.call('containers.update', { container: 'web', memoryBytes: 700 * MIB }),
+    ).rejects.toMatchObject({ code: 'OFFER_TOO_SMALL' });
+    node.expect(() => undefined);
+    await admin.call('containers.update', { container: 'web', memoryBytes: 500 * MIB });
+    await expect(
+      admin.call('containers.deploy', { name: 'other', image: 'app:1', payFrom: 'node-01' }),
+    ).rejects.toMatchObject({ code: 'NO_PLACE' });
+    expect((await get(admin)).revision).toBe(2);
+  });
+
+  it('fails for good when its first revision does not come up, and gives up its name', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    node.expect(() => ({
+      phase: 'failed',
+      code: 'CONTAINER_IMAGE_NOT_FOUND',
+      reason: 'The registry has no app:1.',
+      lastWords: 'manifest unknown',
+    }));
+
+    const made = await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+    });
+    const failed = await reaches(admin, 'failed', made.id);
+    await waitFor('the replica to be gone', () => node.held.size === 0);
+
+    expect(failed).toMatchObject({
+      statusReason: 'The registry has no app:1.',
+      formerName: 'web',
+      instances: [{ code: 'CONTAINER_IMAGE_NOT_FOUND', lastWords: 'manifest unknown' }],
+    });
+    node.expect(() => ({ phase: 'running' }));
+    await admin.call('containers.deploy', { name: 'web', image: 'app:1', payFrom: 'node-01' });
+    await reaches(admin, 'running');
+    const kept = await get(admin, made.id);
+    expect(kept).toMatchObject({
+      status: 'failed',
+      instances: [{ lastWords: 'manifest unknown' }],
+    });
+  });
+
+  it('tries again what may pass, and fails when it does not', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const unreachable = { phase: 'failed', code: 'REGISTRY_UNREACHABLE', reason: 'away' } as const;
+    node.expect(() => unreachable);
+    const { id } = await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+    });
+    const phaseIs = (phase: string) =>
+      waitFor(`the phase ${phase}`, async () => {
+        const { instances } = await get(admin, id);
+        return instances[0]?.phase === phase;
+      });
+
+    await phaseIs('failed');
+    for (let n = 0; n < 2; n += 1) {
+      expect(await get(admin, id)).toMatchObject({ status: 'deploying' });
+      node.behave(() => ({ phase: 'pulling' }));
+      await phaseIs('pulling');
+      node.behave(() => unreachable);
+      await waitFor(
+        'the failure',
+        async () => (await get(admin, id)).instances[0]?.phase !== 'pulling',
+      );
+    }
+
+    await reaches(admin, 'failed', id);
+  });
+
+  it('is scaled, rolled back and applied', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const request = { name: 'web', image: 'app:1', payFrom: 'node-01' };
+    const created = await admin.call('containers.apply', request);
+    await reaches(admin, 'running');
+
+    expect(created.outcome).toBe('created');
+    expect((await admin.call('containers.apply', request)).outcome).toBe('unchanged');
+    await admin.call('containers.scale', { container: 'web', replicas: 3 });
+    const three = await reaches(admin, 'running');
+    expect(three).toMatchObject({ replicas: 3, replicasRunning: 3 });
+    await admin.call('containers.scale', { container: 'web', replicas: 1 });
+    await waitFor('the others to be gone', () => node.held.size === 1);
+    const updated = await admin.call('containers.apply', {
+      ...request,
+      image: 'app:2',
+      replicas: 1,
+    });
+    expect(updated.outcome).toBe('updated');
+    await reaches(admin, 'running');
+    const back = await admin.call('containers.rollback', { container: 'web' });
+    expect(back).toMatchObject({ revision: 3, spec: { image: 'app:1' } });
+    await reaches(admin, 'running');
+    await expect(
+      admin.call('containers.rollback', { container: 'web', revision: 9 }),
+    ).rejects.toMatchObject({ code: 'REVISION_NOT_FOUND' });
+    await expect(
+      admin.call('containers.scale', { container: 'web', replicas: 100 }),
+    ).rejects.toMatchObject({ code: 'NO_PLACE' });
+    await admin.call('containers.stop', { container: 'web' });
+    await expect(admin.call('containers.restart', { container: 'web' })).rejects.toMatchObject({
+      code: 'CONTAINER_NOT_RUNNING',
+    });
+  });
+
+  it('is made once by a call that is repeated with its key', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
+    const { accessToken: token } = await world.signedIn('ana', { roles: ['admin'] });
+    const once = () =>
+      world.ask('POST', '/v1/containers', {
+        token,
+        body: { name: 'web', image: 'app:1', payFrom: 'node-01' },
+        headers: { 'idempotency-key': 'one' },
+      });
+
+    const [first, second] = [await once(), await once()];
+
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.body.id).toBe(first.body.id);
+    expect(node.works.at(-1)?.leases).toHaveLength(1);
+  });
+});
