@@ -47,6 +47,8 @@ export interface Operation<
    * happened.
    */
   readonly cache?: 'node';
+  /** A stream whose source waits for its reader: one that takes nothing for a while is not cut, but over WebSocket, where others are held up by it. */
+  readonly paced?: true;
   /** Success is not worth an entry in the audit log, failure is. */
   readonly quiet?: true;
 }

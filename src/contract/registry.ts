@@ -3,6 +3,7 @@ import type { InputOf, Operation, OutputOf } from './operation.js';
 import * as agent from './operations/agent.js';
 import * as audit from './operations/audit.js';
 import * as container from './operations/container.js';
+import * as containerChannels from './operations/container-channels.js';
 import * as daemon from './operations/daemon.js';
 import * as event from './operations/event.js';
 import * as key from './operations/key.js';
@@ -50,10 +51,10 @@ export const registry = {
   'containers.rollback': container.rollbackContainer,
   'containers.history': container.listRevisions,
   'containers.usage': container.getUsage,
-  'containers.logs': container.followContainerLogs,
-  'containers.exec': container.execContainer,
-  'containers.execInput': container.writeExec,
-  'containers.stats': container.followStats,
+  'containers.logs': containerChannels.followContainerLogs,
+  'containers.exec': containerChannels.execContainer,
+  'containers.execInput': containerChannels.writeExec,
+  'containers.stats': containerChannels.followStats,
   'secrets.list': secret.listSecrets,
   'secrets.set': secret.setSecret,
   'secrets.remove': secret.removeSecret,

@@ -79,9 +79,9 @@ export async function channelAgent(
     else if ('feed' in frame) channels.feed(frame.feed);
     else if ('shut' in frame) channels.shut(frame.shut);
   });
-  let closed: { readonly code: number; readonly reason: string } | undefined;
+  let cut: { readonly code: number; readonly reason: string } | undefined;
   socket.on('close', (code, reason) => {
-    closed = { code, reason: reason.toString() };
+    cut = { code, reason: reason.toString() };
     channels.closeAll();
   });
   await welcome.promise;
@@ -131,7 +131,7 @@ export async function channelAgent(
       await closed;
     },
     /** How the daemon has ended it. */
-    closed: () => waitFor('the agent to be cut off', () => closed),
+    closed: () => waitFor('the agent to be cut off', () => cut),
     async [Symbol.asyncDispose]() {
       socket.terminate();
       runtime.close();

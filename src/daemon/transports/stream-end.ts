@@ -13,5 +13,7 @@ export type StreamEnd =
 export const HIGH_WATER_BYTES = 256 << 10;
 /** A reader that takes nothing for so long, with that much waiting, is cut. */
 export const STALL_TIMEOUT_MS = 10_000;
+/** The same for one that sets its own pace, such as a person who reads page by page: what waits for it is bounded, and holds up nobody else. */
+export const PACED_STALL_MS = 3_600_000;
 /** Keeps proxies from closing a quiet stream, and finds a reader that has gone. */
 export const HEARTBEAT_MS = 15_000;

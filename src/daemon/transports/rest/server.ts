@@ -12,6 +12,7 @@ import type { Dispatch, LimitWindow } from '../../dispatch.js';
 import type { Subject } from '../../subject.js';
 import type { Entrance } from './entrance.js';
 
+import { PACED_STALL_MS } from '../stream-end.js';
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { isOperationId } from '../../dispatch.js';
@@ -200,6 +201,7 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
         headers: headersOf(reply),
         requestId: request.id,
         expiresAt: context.subject.expiresAt,
+        ...(operation.paced ? { stallMs: PACED_STALL_MS } : {}),
         stopping: options.stopping,
       });
       return reply;

@@ -1,7 +1,5 @@
 import type { ServerResponse } from 'node:http';
 
-import { once } from 'node:events';
-
 import { AppError } from '../../../core/types/errors/app-error.js';
 import { atTime } from '../../../core/utils/deadline.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
@@ -13,6 +11,8 @@ export interface SseOptions {
   readonly requestId: string;
   /** When what the caller showed is no longer good. */
   readonly expiresAt?: Date | undefined;
+  /** How long it may take nothing. Default: as long as any reader, 10 s. */
+  readonly stallMs?: number;
   /** Aborts when the daemon begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -51,12 +51,20 @@ export async function sendEvents(
 async function pump(
   response: ServerResponse,
   items: AsyncIterable<unknown>,
-  { expiresAt, stopping }: SseOptions,
+  { expiresAt, stopping, stallMs = STALL_TIMEOUT_MS }: SseOptions,
   onSent: (cursor: string | undefined) => void,
 ): Promise<StreamEnd> {
   const iterator = items[Symbol.asyncIterator]();
   const expired = Promise.withResolvers<'token_expired'>();
-  const deadline = atTime(expiresAt, () => expired.resolve('token_expired'));
+  const over = new AbortController();
+  const cut = () => over.abort();
+  stopping.addEventListener('abort', cut, { once: true });
+  let isExpired = false;
+  const deadline = atTime(expiresAt, () => {
+    isExpired = true;
+    expired.resolve('token_expired');
+    cut();
+  });
   try {
     for (;;) {
       const next = await Promise.race([iterator.next(), expired.promise]);
@@ -67,25 +75,36 @@ async function pump(
       const id = cursor === undefined ? '' : `id: ${cursor}\n`;
       response.write(`${id}data: ${wireText(next.value)}\n\n`);
       onSent(cursor);
-      if (response.writableLength > HIGH_WATER_BYTES && !(await drained(response))) {
-        return 'slow_reader';
-      }
+      if (response.writableLength <= HIGH_WATER_BYTES) continue;
+      if (await drained(response, stallMs, over.signal)) continue;
+      if (isExpired) return 'token_expired';
+      return stopping.aborted ? 'stopping' : 'slow_reader';
     }
   } finally {
     deadline.clear();
+    stopping.removeEventListener('abort', cut);
     // Not waited for: a source that is asleep ends when the request does.
     void iterator.return?.();
   }
 }
 
-async function drained(response: ServerResponse): Promise<boolean> {
-  if (response.destroyed) return true;
-  try {
-    await once(response, 'drain', { signal: AbortSignal.timeout(STALL_TIMEOUT_MS) });
-    return true;
-  } catch {
-    return response.destroyed;
-  }
+/** Whether what waits was taken, or nobody is there any more to take it. */
+function drained(response: ServerResponse, stallMs: number, over: AbortSignal): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(true);
+  if (over.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const done = (isTaken: boolean) => {
+      clearTimeout(timer);
+      response.removeListener('drain', taken).removeListener('close', taken);
+      over.removeEventListener('abort', cut);
+      resolve(isTaken);
+    };
+    const taken = () => done(true);
+    const cut = () => done(response.destroyed);
+    const timer = setTimeout(cut, stallMs);
+    response.once('drain', taken).once('close', taken);
+    over.addEventListener('abort', cut, { once: true });
+  });
 }
 
 function end(response: ServerResponse, last: object): void {
