@@ -29,8 +29,10 @@ const bytesOf = (written: readonly Written[]) =>
 /** A command in a container that says back what is written to it, and ends with a status at the end of its input, or on Ctrl-D. */
 function echoing(exitCode: number): Answers {
   let send: (item: unknown) => void = () => undefined;
+  let isTerminal = false;
   return {
-    'containers.exec': (_, response) => {
+    'containers.exec': ({ body }, response) => {
+      isTerminal = typeof body === 'object' && body !== null && 'tty' in body;
       send = openStream(response);
       send({ session: CONTAINER_ID });
       send({ stream: 'stdout', base64: base64('ready\r\n') });
@@ -40,8 +42,8 @@ function echoing(exitCode: number): Answers {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
       const { base64: text, end } = body as Written;
       if (text !== undefined) send({ stream: 'stdout', base64: text });
-      const isOver = end || (text !== undefined && Buffer.from(text, 'base64').includes(4));
-      if (isOver) send({ exitCode });
+      const isEof = text !== undefined && Buffer.from(text, 'base64').includes(4);
+      if (end || (isTerminal && isEof)) send({ exitCode });
       return {};
     },
   };
