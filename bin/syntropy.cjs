@@ -1,6 +1,7 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 // Entry point of the command. Plain old JavaScript, so that an old Node reads it to its end and can say what is wrong,
 // or hand over to the Node 24 that is installed beside us as a dependency.
+// The -- above keeps Node from an `--env-file` of ours, which it would take for its own wherever it stands.
 'use strict';
 
 var path = require('path');
@@ -58,7 +59,9 @@ function handOver() {
     );
     process.exit(EXIT_UNSUPPORTED);
   }
-  var child = require('child_process').spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  var child = require('child_process').spawn(node, ['--'].concat(process.argv.slice(1)), {
+    stdio: 'inherit',
+  });
   // Ctrl-C reaches both of us through the terminal. Passed on, it would count there as a second one.
   var interrupts = hasTerminal() ? function () {} : passOn('SIGINT');
   process.on('SIGINT', interrupts);

@@ -14,7 +14,7 @@ import { isErrorCode } from '../core/types/errors/codes.js';
 import { routes } from './routes.generated.js';
 
 /** Version of the API that this client speaks; src/contract/registry.ts has the same, which a test makes sure of. */
-export const CLIENT_API_VERSION = '1.3';
+export const CLIENT_API_VERSION = '1.4';
 
 export interface HttpRequest {
   readonly method: HttpMethod;

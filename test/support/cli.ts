@@ -45,7 +45,13 @@ function environment({ stateDir, env }: CliOptions): Record<string, string> {
 
 /** Starts the real command, as a process of its own. */
 export function startCli(argv: readonly string[], options: CliOptions = {}): ChildProcess {
-  const [program = '', ...words] = [...(options.within ?? []), process.execPath, ENTRY, ...argv];
+  const [program = '', ...words] = [
+    ...(options.within ?? []),
+    process.execPath,
+    '--',
+    ENTRY,
+    ...argv,
+  ];
   return started(program, words, options);
 }
 

@@ -59,9 +59,9 @@ export default class ContainerExec extends BaseCommand {
     process.exitCode = exitCode;
   }
 
-  protected override async catch(error: Error): Promise<never> {
+  protected override async catch(thrown: Error): Promise<never> {
     try {
-      return await super.catch(error);
+      return await super.catch(thrown);
     } catch (failed) {
       throw withStatus(failed, execStatusOf(failed));
     }

@@ -20,7 +20,7 @@ interface Manifest {
 
 const manifest: Manifest = JSON.parse(readFileSync('dist/oclif.manifest.json', 'utf8'));
 const ids = Object.keys(manifest.commands).toSorted();
-const topics = ['agent', 'node', 'node:token'];
+const topics = ['agent', 'container', 'container:secret', 'node', 'node:token'];
 /** They print what is no document: a shell's script, help, or the log of a daemon in the foreground. */
 const WITHOUT_JSON = ['agent:run', 'daemon:run', 'help'];
 
@@ -76,6 +76,17 @@ describe('every command', () => {
       'token:revoke',
       'role:set',
       'role:remove',
+      'container:deploy',
+      'container:apply',
+      'container:update',
+      'container:scale',
+      'container:start',
+      'container:stop',
+      'container:restart',
+      'container:remove',
+      'container:rollback',
+      'container:secret:set',
+      'container:secret:remove',
     ];
     const without = changing.filter(
       (id) => !('idempotency-key' in (manifest.commands[id]?.flags ?? {})),
