@@ -9,6 +9,7 @@ import type { RemoteWorld, Replica } from './remote-world.js';
 import { Channels } from '../../src/agent/channels/channels.js';
 import { gridTls } from '../../src/agent/pinned-tls.js';
 import { AGENT_PATH, proofText } from '../../src/contract/agent/protocol.js';
+import { specOf } from '../../src/core/services/container/defaults.js';
 import { messageText } from '../../src/core/platform/common/message-text.js';
 import { ADMIN_ID } from '../../src/core/types/constants/admin.js';
 import { joinToken, testAgent } from './agents.js';
@@ -150,8 +151,12 @@ async function placed(
   const id: string = found.rows[0]?.id ?? randomUUID();
   if (found.rowCount === 0) {
     await pool.query(
-      "insert into containers (id, name, image, node_id, status, owner_id) values ($1, $2, 'image', $3, 'running', $4)",
+      `insert into containers (id, name, image, node_id, payer_node_id, status, owner_id) values ($1, $2, 'image', $3, $3, 'running', $4)`,
       [id, replica.container, replica.nodeId, ADMIN_ID],
+    );
+    await pool.query(
+      `insert into container_revisions (container_id, revision, spec, spec_hash, created_by) values ($1, 1, $2, 'hash', 'admin')`,
+      [id, JSON.stringify(specOf({ image: 'image' }))],
     );
   }
   await pool.query(
