@@ -37,7 +37,7 @@ describe('over TLS', () => {
       programs: { ...shell.programs, '': { says: lines(20_000) } },
     });
     await agent.run('web');
-    const client = await elsewhere(world, await world.signedIn('ana', { roles: ['operator'] }));
+    const client = await elsewhere(world, await world.signedIn('ana', { roles: ['admin'] }));
 
     const log = await readLog(client, { container: 'web' });
     const ran = await runCommand(
@@ -59,7 +59,7 @@ describe('over TLS', () => {
     await using world = await remoteWorld();
     await using agent = await channelAgent(world, world, { programs: { '': { says: much } } });
     await agent.run('web');
-    const client = await elsewhere(world, await world.signedIn('ana', { roles: ['operator'] }));
+    const client = await elsewhere(world, await world.signedIn('ana', { roles: ['admin'] }));
     const sent = sentBy(agent);
 
     const texts: string[] = [];
@@ -80,7 +80,7 @@ describe('over WebSocket', () => {
       programs: { ...shell.programs, '': { says: lines(20_000) } },
     });
     await agent.run('web');
-    const { accessToken } = await world.signedIn('ana', { roles: ['operator'] });
+    const { accessToken } = await world.signedIn('ana', { roles: ['admin'] });
     await using client = await wsClient(world, { token: accessToken });
 
     client.send({ id: 'log', subscribe: 'containers.logs', input: { container: 'web' } });
@@ -110,7 +110,7 @@ describe('over WebSocket', () => {
     await using world = await remoteWorld();
     await using agent = await channelAgent(world, world, { programs: { '': { says: much } } });
     await agent.run('web');
-    const { accessToken } = await world.signedIn('ana', { roles: ['operator'] });
+    const { accessToken } = await world.signedIn('ana', { roles: ['admin'] });
     await using client = await wsClient(world, { token: accessToken });
     const sent = sentBy(agent);
 
