@@ -1,5 +1,7 @@
-import { type NetworkBytes, parseNetworks } from './host/proc.js';
+import { readlink } from 'node:fs/promises';
+
 import { readText } from './cgroup-files.js';
+import { type NetworkBytes, parseNetworks } from './host/proc.js';
 
 /**
  * What a process' network has received and sent since it was made, over all interfaces but `lo`. Undefined where there is no such process any more, or
@@ -9,8 +11,11 @@ export async function interfaceCounters(
   pid: number,
   proc = '/proc',
 ): Promise<NetworkBytes | undefined> {
+  const network = (of: string) => readlink(`${proc}/${of}/ns/net`).catch(() => undefined);
+  const [its, ours] = await Promise.all([network(String(pid)), network('self')]);
+  if (its === undefined || its === ours) return undefined;
   const text = await readText(`${proc}/${pid}/net/dev`).catch(() => undefined);
-  if (text === undefined || text === (await readText(`${proc}/self/net/dev`))) return undefined;
+  if (text === undefined) return undefined;
   let [rx, tx] = [0, 0];
   for (const [name, bytes] of parseNetworks(text)) {
     if (name === 'lo') continue;
