@@ -74,7 +74,8 @@ describe('cgroups of version 1', () => {
     const machine = open(folder.path);
     await machine?.openLease(LEASE);
     // As an engine does, with what it puts in there.
-    await mkdir(folder.file(`devices/syntropy/${LEASE}/container`), { recursive: true });
+    await plant(folder.path, { [`devices/syntropy/${LEASE}/container/cgroup.procs`]: '1\n' });
+    await mkdir(folder.file(`cpu/syntropy/${LEASE}/left-by-an-engine`));
     await machine?.closeLease(LEASE);
     expect(await machine?.counters(LEASE)).toBeUndefined();
     await expect(mkdir(folder.file(`cpu/syntropy/${LEASE}`))).resolves.toBeUndefined();
