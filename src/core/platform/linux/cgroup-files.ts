@@ -1,4 +1,5 @@
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 
 import { errorCode } from '../../types/errors/error-code.js';
 
@@ -62,12 +63,23 @@ export async function makeCgroup(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
 }
 
-/** Stays where something is in it. */
+/** With what an engine has left in it; stays where something runs in it. */
 export async function removeCgroup(directory: string): Promise<void> {
+  for (const below of await cgroupsIn(directory)) await removeCgroup(path.join(directory, below));
   try {
     await rmdir(directory);
   } catch (error) {
     const code = errorCode(error);
     if (code !== 'ENOENT' && code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
+  }
+}
+
+async function cgroupsIn(directory: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }

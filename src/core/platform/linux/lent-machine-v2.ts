@@ -9,6 +9,8 @@ import type {
 import { makeCgroup, readField, readNumber, removeCgroup, setFile } from './cgroup-files.js';
 
 const PERIOD_MICROS = 100_000;
+/** The kernel takes none below. */
+const LEAST_QUOTA_MICROS = 1_000;
 const CONTROLLERS = '+cpu +memory +pids';
 
 /**
@@ -29,7 +31,10 @@ export class LentMachineV2 implements LentMachine {
   async setCap({ cpuMillis, memoryBytes }: Parameters<LentMachine['setCap']>[0]): Promise<void> {
     const parent = await this.#makeParent();
     const quota = Math.floor((cpuMillis * PERIOD_MICROS) / 1_000);
-    await setFile(path.join(parent, 'cpu.max'), `${quota} ${PERIOD_MICROS}`);
+    await setFile(
+      path.join(parent, 'cpu.max'),
+      `${Math.max(quota, LEAST_QUOTA_MICROS)} ${PERIOD_MICROS}`,
+    );
     await setFile(path.join(parent, 'memory.max'), String(memoryBytes));
     // No swap beside it; where the kernel keeps no account of swap the file is missing.
     await setFile(path.join(parent, 'memory.swap.max'), '0').catch(() => undefined);

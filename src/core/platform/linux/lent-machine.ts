@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import type { LentMachine, RuntimeFacts } from '../../services/container/runtime.ports.js';
 
@@ -38,11 +39,21 @@ export function lentMachineAt(
 ): LentMachine | undefined {
   if (!NAME.test(name)) return undefined;
   if (cgroup === 'v2') {
-    return unified === undefined ? undefined : new LentMachineV2(unified, name, cgroupDriver);
+    if (unified === undefined || !hasControllers(unified)) return undefined;
+    return new LentMachineV2(unified, name, cgroupDriver);
   }
   const [cpu, cpuacct, memory, pids] = V1_CONTROLLERS.map((word) => controllers.get(word));
   // systemd makes slices in version 1 by rules of its own, which put none of them under a cap.
   if (cgroup === 'none' || cgroupDriver === 'systemd') return undefined;
   if (!cpu || !cpuacct || !memory || !pids) return undefined;
-  return new LentMachineV1({ cpu, cpuacct, memory, pids }, name);
+  // An engine makes a container's cgroup in every tree, and with it its parents.
+  const all = new Set([...controllers.values(), ...(unified === undefined ? [] : [unified])]);
+  return new LentMachineV1({ cpu, cpuacct, memory, pids }, [...all], name);
+}
+
+function hasControllers(root: string): boolean {
+  const there = new Set(
+    readFileSync(path.join(root, 'cgroup.controllers'), 'utf8').trim().split(' '),
+  );
+  return ['cpu', 'memory', 'pids'].every((word) => there.has(word));
 }

@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type {
+  ContainerRuntime,
+  LentMachine,
+} from '../../../src/core/services/container/runtime.ports.js';
+
+import { openRuntime } from '../../../src/core/platform/common/engine/open-runtime.js';
+import { interfaceCounters } from '../../../src/core/platform/linux/interface-counters.js';
+import { hostLentMachine } from '../../../src/core/platform/linux/lent-machine.js';
+import { startDocker, startPodman, type TestEngine } from '../../support/engines.js';
+import { cgroupsLeft, removeCgroups } from '../../support/leftovers.js';
+import { missing } from '../../support/requirements.js';
+import { runSpec, sh } from '../../support/run-spec.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const CPU_TREE = '/sys/fs/cgroup/cpu';
+const SPAN_MS = 3_000;
+const V1 = { cgroup: 'v1', cgroupDriver: 'cgroupfs' } as const;
+
+/** A machine under a name of the test's own, gone at the end. */
+function lent(name: string): AsyncDisposable & { readonly machine: LentMachine } {
+  const machine = hostLentMachine(name, V1);
+  if (!machine) throw new Error('This machine cannot be lent.');
+  return { machine, [Symbol.asyncDispose]: () => removeCgroups(name) };
+}
+
+/** A program that never rests, in that cgroup. */
+async function hog(cgroup: string): Promise<AsyncDisposable> {
+  const child = spawn('sh', ['-c', 'read go; while :; do :; done'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('It did not start.');
+  for (const tree of ['cpu', 'cpuacct', 'memory', 'pids']) {
+    await writeFile(path.join('/sys/fs/cgroup', tree, cgroup, 'cgroup.procs'), String(pid));
+  }
+  child.stdin.write('go\n');
+  return {
+    async [Symbol.asyncDispose]() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
+  it(
+    'gives the work of all leases together no more than its cap',
+    { timeout: 30_000 },
+    async () => {
+      await using world = lent(`syntropy-test-${process.pid}`);
+      const { machine } = world;
+      await machine.setCap({ cpuMillis: 500, memoryBytes: 256 << 20 });
+      const parents = [await machine.openLease('first'), await machine.openLease('second')];
+      {
+        await using first = await hog(parents[0] ?? '');
+        await using second = await hog(parents[1] ?? '');
+        expect([first, second]).toHaveLength(2);
+        await waitFor('both to work', async () => {
+          const used = await Promise.all(
+            ['first', 'second'].map((lease) => machine.counters(lease)),
+          );
+          return used.every((counters) => (counters?.cpuMicros ?? 0) > 20_000);
+        });
+        const [from, before] = [performance.now(), await machine.total()];
+        await waitFor('the span to pass', () => performance.now() - from > SPAN_MS);
+        const [to, after] = [performance.now(), await machine.total()];
+        const cores = ((after?.cpuMicros ?? 0) - (before?.cpuMicros ?? 0)) / 1_000 / (to - from);
+        expect(cores).toBeLessThanOrEqual(0.5 * 1.02);
+        // They do want more: without the cap this would be no proof of it.
+        expect(cores).toBeGreaterThan(0.5 * 0.7);
+      }
+      await machine.closeLease('first');
+      expect(await machine.counters('first')).toBeUndefined();
+    },
+  );
+
+  it('raises and lowers its cap while something runs', async () => {
+    const name = `syntropy-test-${process.pid}`;
+    await using world = lent(name);
+    for (const cpuMillis of [1_500, 250, 2_000]) {
+      await world.machine.setCap({ cpuMillis, memoryBytes: cpuMillis << 20 });
+      expect(await quotaOf(name)).toBe(String(cpuMillis * 100));
+    }
+    await world[Symbol.asyncDispose]();
+    expect(cgroupsLeft(name)).toEqual([]);
+  });
+});
+
+async function quotaOf(name: string): Promise<string> {
+  return (await readFile(path.join(CPU_TREE, name, 'cpu.cfs_quota_us'), 'utf8')).trim();
+}
+
+describe.each([
+  ['Docker', 'docker', startDocker],
+  ['Podman', 'podman', startPodman],
+] as const)('what a lease has used on %s', (_, kind, startEngine) => {
+  describe.skipIf(missing('root', 'netns', 'cgroups', kind))('is counted', () => {
+    const name = `syntropy-test-${process.pid}-${kind}`;
+    let engine: TestEngine;
+    let runtime: ContainerRuntime;
+
+    beforeAll(async () => {
+      engine = await startEngine();
+      await engine.importBusybox('local/busybox:1');
+      runtime = await openRuntime(engine.socketPath);
+    });
+    afterAll(async () => {
+      runtime.close();
+      await engine[Symbol.asyncDispose]();
+      await removeCgroups(name);
+    });
+
+    it('over restarts and removals, and never goes back', async () => {
+      await using world = lent(name);
+      const { machine } = world;
+      const { signal } = new AbortController();
+      const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
+      await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 });
+      const cgroupParent = await machine.openLease('lease-1');
+      const used = async () => (await machine.counters('lease-1'))?.cpuMicros ?? -1;
+      const seen = [await used()];
+      for (const round of [1, 2]) {
+        const works = sh('n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done; sleep 60', {});
+        const spec = runSpec(image, works, { node: name, cgroupParent, cpuMillis: 1_000 });
+        const { id } = await runtime.create(spec);
+        for (const start of [1, 2]) {
+          const before = await used();
+          await runtime.start(id);
+          await waitFor(`work ${round}.${start}`, async () => (await used()) > before + 10_000);
+          const { memoryBytes = 0 } = (await machine.counters('lease-1')) ?? {};
+          expect(memoryBytes).toBeGreaterThan(0);
+          await runtime.stop(id, 0);
+          seen.push(await used());
+        }
+        await runtime.remove(id);
+        seen.push(await used());
+      }
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+      expect(await used()).toBeGreaterThan(40_000);
+      // Podman's minder of a container may outlive it by a moment.
+      await waitFor('the cgroup to go', async () => {
+        await machine.closeLease('lease-1');
+        return cgroupsLeft(`${name}/lease-1`).length === 0;
+      });
+      expect(cgroupsLeft(`${name}/lease-1`)).toEqual([]);
+    });
+
+    it('in bytes of its own network', async () => {
+      const { signal } = new AbortController();
+      const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
+      const serves = sh('exec httpd -f -p 8080 -h /bin', {});
+      const ports = [{ host: 18_081, container: 8_080, protocol: 'tcp' as const }];
+      const { id } = await runtime.create(runSpec(image, serves, { node: name, ports }));
+      await runtime.start(id);
+      const { pid = 0 } = await runtime.inspect(id);
+      const ask = [
+        '-sS',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{size_download}',
+        'http://127.0.0.1:18081/busybox',
+      ];
+      const sizeBytes = await waitFor('the port', async () => {
+        const before = await interfaceCounters(pid);
+        const got = Number(await engine.reach('curl', ...ask).catch(() => '0'));
+        const after = await interfaceCounters(pid);
+        const sent = (after?.tx ?? 0) - (before?.tx ?? 0);
+        return got > 1_000_000 ? { got, sent } : undefined;
+      });
+      expect(sizeBytes.sent).toBeGreaterThan(sizeBytes.got);
+      expect(sizeBytes.sent).toBeLessThan(sizeBytes.got * 1.2);
+      expect(await interfaceCounters(process.pid)).toBeUndefined();
+      await runtime.remove(id);
+      expect(await interfaceCounters(pid)).toBeUndefined();
+    });
+  });
+});
