@@ -24,6 +24,10 @@ async function connected(options: WorkNodeOptions = {}) {
   return node;
 }
 
+function bind(source: string) {
+  return assignment({ volumes: [{ source, target: '/data', readOnly: true }] });
+}
+
 function running(runtime: MemoryRuntime) {
   return runtime.all().filter(({ state }) => state === 'running');
 }
@@ -324,8 +328,6 @@ describe('a folder of the machine', () => {
     try {
       await mkdir(path.join(folder, 'lent'));
       await using node = await connected({ allowBind: [path.join(folder, 'lent')] });
-      const bind = (source: string) =>
-        assignment({ volumes: [{ source, target: '/data', readOnly: true }] });
       const [good, bad] = [bind(path.join(folder, 'lent')), bind(path.join(folder, 'lent', '..'))];
       node.assign([good, bad]);
 
