@@ -32,6 +32,10 @@ async function disk() {
   };
 }
 
+function running(run = 'run-1') {
+  return new Map([[LEASE, { pid: 1, run }]]);
+}
+
 type Disk = Awaited<ReturnType<typeof disk>>;
 
 /** A machine with one lease, on which time passes when the test says so. */
@@ -44,7 +48,6 @@ function machine() {
     net: { namespace: 'net:[1]', rxBytes: 0, txBytes: 0 } as InterfaceCounts | undefined,
     hasCgroup: true,
   };
-  const running = (run = 'run-1') => new Map([[LEASE, { pid: 1, run }]]);
   const begin = async ({ open }: Pick<Disk, 'open'>) => {
     const journal = await open();
     const meter = new Meter({
@@ -67,7 +70,7 @@ function machine() {
     });
     return { journal, meter };
   };
-  return { state, running, begin };
+  return { state, begin };
 }
 
 async function all(journal: UsageJournal): Promise<readonly UsageRecordFrame[]> {
@@ -94,7 +97,7 @@ function summed(records: readonly UsageRecordFrame[]) {
 describe('what a lease has used', () => {
   it('is what was added since the record before', async () => {
     await using at = await disk();
-    const { state, running, begin } = machine();
+    const { state, begin } = machine();
     const { journal, meter } = await begin(at);
     meter.watch(running());
     state.memoryBytes = 10 * MIB;
@@ -123,7 +126,7 @@ describe('what a lease has used', () => {
 
   it('goes on over a restart of the container, whose network begins anew', async () => {
     await using at = await disk();
-    const { state, running, begin } = machine();
+    const { state, begin } = machine();
     const { journal, meter } = await begin(at);
     meter.watch(running());
     state.net = { namespace: 'net:[1]', rxBytes: 100, txBytes: 10 };
@@ -138,7 +141,7 @@ describe('what a lease has used', () => {
 
   it('counts anew after the machine started anew', async () => {
     await using at = await disk();
-    const { state, running, begin } = machine();
+    const { state, begin } = machine();
     const first = await begin(at);
     first.meter.watch(running());
     state.cpuMicros = 900;
@@ -181,29 +184,29 @@ describe('what a lease has used', () => {
         ms: fc.integer({ min: 0, max: 5_000 }),
         cpuMicros: fc.nat(1_000),
         rxBytes: fc.nat(1_000),
-        then: fc.constantFrom('sample', 'record', 'kill', 'restart', 'send', 'torn'),
+        act: fc.constantFrom('sample', 'record', 'kill', 'restart', 'send', 'torn'),
       }),
       { minLength: 1, maxLength: 30 },
     );
     await fc.assert(
       fc.asyncProperty(moves, async (steps) => {
         await using at = await disk();
-        const { state, running, begin } = machine();
+        const { state, begin } = machine();
         let life = await begin(at);
         let [run, rx, lastRx] = [1, 0, 0];
         const daemon = new Map<string, UsageRecordFrame>();
         life.meter.watch(running());
-        for (const { ms, cpuMicros, rxBytes, then } of steps) {
+        for (const { ms, cpuMicros, rxBytes, act } of steps) {
           state.ms += ms;
           state.cpuMicros += cpuMicros;
           rx += rxBytes;
           state.net = { namespace: `net:[${run}]`, rxBytes: rx, txBytes: 0 };
-          if (then === 'sample') await life.meter.sample();
-          if (then === 'record') {
+          if (act === 'sample') await life.meter.sample();
+          if (act === 'record') {
             await life.meter.sample();
             await life.meter.record();
           }
-          if (then === 'restart') {
+          if (act === 'restart') {
             // The last look before a container ends sees all of it here.
             await life.meter.sample();
             await life.meter.record();
@@ -211,12 +214,12 @@ describe('what a lease has used', () => {
             state.net = { namespace: `net:[${run}]`, rxBytes: 0, txBytes: 0 };
             life.meter.watch(running(`run-${run}`));
           }
-          if (then === 'torn') await appendFile(at.file, '{"records":[{"n":9');
-          if (then === 'kill' || then === 'torn') {
+          if (act === 'torn') await appendFile(at.file, '{"records":[{"n":9');
+          if (act === 'kill' || act === 'torn') {
             life = await begin(at);
             life.meter.watch(running(`run-${run}`));
           }
-          if (then === 'send') {
+          if (act === 'send') {
             const some = await life.journal.toSend();
             for (const record of some?.records ?? []) {
               daemon.set(`${record.bootId} ${record.seq}`, record);
@@ -241,8 +244,8 @@ describe('what a lease has used', () => {
   });
 });
 
-describe('the file of usage', () => {
-  const record = (n: number): UsageRecordFrame => ({
+function recordOf(n: number): UsageRecordFrame {
+  return {
     lease: LEASE,
     bootId: 'boot-1',
     seq: n,
@@ -252,10 +255,14 @@ describe('the file of usage', () => {
     memoryMibSeconds: 1,
     rxBytes: 1,
     txBytes: 1,
-  });
-  const many = (from: number, count: number) =>
-    Array.from({ length: count }, (_, i) => record(from + i));
+  };
+}
 
+function many(from: number, count: number) {
+  return Array.from({ length: count }, (_, i) => recordOf(from + i));
+}
+
+describe('the file of usage', () => {
   it('does not grow without end, and loses nothing for that', async () => {
     await using at = await disk();
     const journal = await at.open();
