@@ -17,6 +17,7 @@ import { holdAgent, isHeld } from './agent-lock.js';
 import { AgentLog } from './agent-log.js';
 import { daemonAddress } from './joining/daemon-address.js';
 import { AgentFiles } from './agent-files.js';
+import { containersAllowed, hostContainers } from './containers.js';
 import { runAgent } from './agent.js';
 import { findDaemon } from './joining/discovery.js';
 import { hardwareByChild } from './hardware.js';
@@ -45,6 +46,8 @@ async function main(): Promise<void> {
         force: { type: 'boolean', default: false },
         'allow-restart': { type: 'boolean', default: false },
         'allow-update': { type: 'boolean', default: false },
+        'allow-bind': { type: 'string', multiple: true },
+        engine: { type: 'string' },
         home: { type: 'string' },
         'dry-run': { type: 'boolean', default: false },
         'no-start': { type: 'boolean', default: false },
@@ -124,6 +127,7 @@ async function requireFree(files: AgentFiles): Promise<void> {
 }
 
 async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<void> {
+  const containers = hostContainers(containersAllowed(given));
   const parts = await partsOf(files);
   const lock = await holdAgent(files);
   const log = new AgentLog(stateDir);
@@ -161,6 +165,7 @@ async function run(stateDir: string, files: AgentFiles, given: Owned): Promise<v
         log,
         agentLog: log,
         reports,
+        containers,
       },
       stopping.signal,
     );

@@ -6,6 +6,8 @@ import path from 'node:path';
 import type { Reports } from '../../src/agent/reports.js';
 import type { Hardware } from '../../src/core/types/models/hardware.js';
 import type { Sample } from '../../src/core/types/models/sample.js';
+import type { WorkOptions } from '../../src/agent/work/work.js';
+import type { MemoryRuntime } from './memory-runtime.js';
 import type { Replica } from './remote-world.js';
 
 import { AgentLog } from '../../src/agent/agent-log.js';
@@ -16,6 +18,7 @@ import { type AgentIdentity, ensureIdentity } from '../../src/agent/identity.js'
 import { join } from '../../src/agent/joining/join.js';
 import { decodeJoinToken, type JoinToken } from '../../src/contract/agent/join-token.js';
 import { ensurePrivateDirectory } from '../../src/core/storage/files/private-directory.js';
+import { shared } from './work-node.js';
 
 export interface AgentOptions {
   /** As another machine; one of its own for each otherwise. */
@@ -28,6 +31,10 @@ export interface AgentOptions {
   /** Whether the grid may replace its agent, and what does that. */
   readonly mayUpdate?: boolean;
   readonly updates?: AgentParts['updates'];
+  /** Its container engine, which outlives the agent; it has none otherwise. */
+  readonly runtime?: MemoryRuntime;
+  /** The rest of what runs containers, where it is not as of a machine that lends nothing else. */
+  readonly containers?: Partial<WorkOptions>;
 }
 
 /** What every test machine has. */
@@ -97,6 +104,7 @@ export async function testAgent(options: AgentOptions = {}) {
           mayRestart: options.mayRestart ?? false,
           mayUpdate: options.mayUpdate ?? false,
           updates: options.updates,
+          ...containersOf(options),
           control: {
             capacity: () => Promise.resolve(CAPACITY),
             restart: (force) => Promise.resolve(void restarts.push(force)),
@@ -116,6 +124,13 @@ export async function testAgent(options: AgentOptions = {}) {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** What runs containers on the machine of a test. */
+function containersOf({ runtime, containers }: AgentOptions): Pick<AgentParts, 'containers'> {
+  if (!runtime) return {};
+  const source = () => Promise.resolve(shared(runtime));
+  return { containers: { source, allowBind: [], ...containers } };
 }
 
 export type TestAgent = Awaited<ReturnType<typeof testAgent>>;

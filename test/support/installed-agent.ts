@@ -22,6 +22,7 @@ export async function installedAgent(directory: string, stateDir: string) {
       stateDir,
       mayRestart: false,
       mayUpdate: true,
+      containers: { engine: 'auto', allowBind: [] },
       service: {
         describe: (_, spec) => {
           ({ command } = spec);

@@ -12,6 +12,7 @@ import {
   releaseText,
 } from '../../contract/agent/release.js';
 import { AppError } from '../../core/types/errors/app-error.js';
+import { type ContainersAllowed, containersArgs } from '../containers.js';
 import { copySynced, digestOf } from '../release/fetch.js';
 
 /** Where an agent is installed when nobody says otherwise; enrol.sh says the same. */
@@ -26,6 +27,8 @@ export interface Installing {
   /** Whether the owner lets the grid start this machine anew, and replace the agent. */
   readonly mayRestart: boolean;
   readonly mayUpdate: boolean;
+  /** What runs containers, and what of the machine they may have. */
+  readonly containers: ContainersAllowed;
 }
 
 /** The files of a release, wherever they are. */
@@ -44,7 +47,7 @@ export interface Installed {
 
 /** The text of the service, with the paths of this machine. */
 export async function describeService(installing: Installing, template: string): Promise<string> {
-  const { home, files, stateDir, service, mayRestart, mayUpdate } = installing;
+  const { home, files, stateDir, service, mayRestart, mayUpdate, containers } = installing;
   return service.describe(await readFile(template, 'utf8'), {
     command: [
       path.join(home.directory, 'launch.sh'),
@@ -55,6 +58,7 @@ export async function describeService(installing: Installing, template: string):
       stateDir,
       ...(mayRestart ? ['--allow-restart'] : []),
       ...(mayUpdate ? ['--allow-update'] : []),
+      ...containersArgs(containers),
     ],
     membershipFile: path.join(files.directory, 'node.json'),
   });

@@ -9,6 +9,7 @@ import { ensurePrivateDirectory } from '../../core/storage/files/private-directo
 import { AppError } from '../../core/types/errors/app-error.js';
 import { version } from '../../core/utils/version.js';
 import { holdAgent, isHeld, runningAlready } from '../agent-lock.js';
+import { containersAllowed } from '../containers.js';
 import { daemonAddress } from '../joining/daemon-address.js';
 import { enrol, tidyUp } from './enrol.js';
 import { ensureIdentity } from '../identity.js';
@@ -33,6 +34,8 @@ export interface Owned {
   readonly home?: string | undefined;
   readonly 'allow-restart': boolean;
   readonly 'allow-update': boolean;
+  readonly 'allow-bind'?: readonly string[] | undefined;
+  readonly engine?: string | undefined;
 }
 
 interface Given extends Owned {
@@ -115,5 +118,6 @@ function installingFrom(stateDir: string, files: AgentFiles, given: Given): Inst
     service: hostAgentService(),
     mayRestart: given['allow-restart'],
     mayUpdate: given['allow-update'],
+    containers: containersAllowed(given),
   };
 }

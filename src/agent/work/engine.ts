@@ -6,11 +6,14 @@ import type { Log } from '../log.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCodes } from '../../core/types/errors/codes.js';
+import { errorCode } from '../../core/types/errors/error-code.js';
 
 /** One that is not there may be installed at any time. */
 const LOOK_MS = 30_000;
 const FIRST_RETRY_MS = 250;
 const MAX_PROBLEM = 512;
+/** What is wrong with the engine itself, which whoever runs the machine can mend. */
+const HELPED = new Set<string | undefined>(['ENGINE_MISSING', 'ENGINE_UNREACHABLE']);
 
 /** Where the engine of a machine comes from. @throws {AppError} ENGINE_MISSING, ENGINE_UNREACHABLE. */
 export type EngineSource = () => Promise<ContainerRuntime>;
@@ -85,7 +88,10 @@ export class Engine {
   #failed(error: unknown): void {
     this.#failures += 1;
     const message = error instanceof Error ? error.message : String(error);
-    const hint = error instanceof AppError ? ` ${errorCodes[error.code].hint}` : '';
+    const hint =
+      HELPED.has(errorCode(error)) && error instanceof AppError
+        ? ` ${errorCodes[error.code].hint}`
+        : '';
     const problem = `${message}${hint}`.replaceAll(/\p{C}/gu, ' ').slice(0, MAX_PROBLEM);
     if (problem !== this.#problem) this.#log.warn('no container engine', { reason: problem });
     this.#problem = problem;

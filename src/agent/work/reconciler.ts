@@ -7,10 +7,10 @@ import type { WorkFiles } from './work-files.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { slept } from '../../core/utils/slept.js';
 import { HealthProbes } from './health.js';
-import { lastWords } from './last-words.js';
-import { effective, type Failure, isLive, type LeaseRecord, matching } from './lease.js';
+import { effective, isLive, type LeaseRecord, matching } from './lease.js';
 import { endedReport, leaseReport } from './lease-report.js';
-import { afterFailure, plan, planStrays, type Step } from './plan.js';
+import { Memories } from './memories.js';
+import { plan, planStrays, type Step } from './plan.js';
 import { Sight } from './sight.js';
 import { StepError, type StepParts, Steps } from './steps.js';
 
@@ -54,16 +54,6 @@ interface Run {
   doing: Step['kind'] | undefined;
 }
 
-/** What is remembered of a lease for as long as this process. */
-interface Memory {
-  failures: number;
-  notBeforeMs: number;
-  failure: Failure | undefined;
-  digest: string | undefined;
-  /** What a container wrote last, and of which run of it. */
-  words: { readonly of: string; readonly text: string } | undefined;
-}
-
 /**
  * Brings the containers of this node to what its work says: looks, plans, takes steps, and looks again. Different leases are worked on at
  * the same time, one lease by one step at a time. Whatever wakes it says only that something may be otherwise.
@@ -75,7 +65,7 @@ export class Reconciler {
   readonly #steps: Steps;
   readonly #health: HealthProbes;
   readonly #runs = new Map<string, Run>();
-  readonly #memories = new Map<string, Memory>();
+  readonly #memories: Memories;
   #wake = Promise.withResolvers<void>();
   #wasEvent = false;
   #fullLookAtMs = 0;
@@ -84,6 +74,7 @@ export class Reconciler {
     this.#parts = parts;
     this.#nowMs = parts.nowMs ?? (() => performance.now());
     this.#steps = new Steps(parts);
+    this.#memories = new Memories(parts, this.#nowMs);
     this.#health = new HealthProbes(
       () => parts.engine.current?.runtime,
       () => this.wake(),
@@ -98,8 +89,7 @@ export class Reconciler {
   /** What a lease is to be is otherwise: what was under way for it is of no use, and what failed may work now. */
   changed(lease: string): void {
     this.#runs.get(lease)?.stop.abort();
-    const memory = this.#memories.get(lease);
-    if (memory) Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
+    this.#memories.startOver(lease);
     this.#parts.onLease(lease);
     this.wake();
   }
@@ -120,15 +110,15 @@ export class Reconciler {
     }
     const containers = this.#containersOf(lease);
     const match = matching(containers, effective(record).specHash);
-    const memory = this.#memories.get(lease);
+    const memory = this.#memories.of(lease);
     const probe = match && this.#health.of(match.id);
-    const words = probe?.health === 'unhealthy' ? probe.output : memory?.words?.text;
+    const words = probe?.health === 'unhealthy' ? probe.output : memory.words?.text;
     return leaseReport(record, {
       containers,
       facts: match && this.#sight.factsOf(match.id),
       doing: this.#runs.get(lease)?.doing,
-      failure: memory?.failure,
-      digest: memory?.digest,
+      failure: memory.failure,
+      digest: memory.digest,
       words,
     });
   }
@@ -230,16 +220,16 @@ export class Reconciler {
 
   /** Begins what is to be done for one lease. Answers when to look again. */
   #work(lease: string, record: LeaseRecord, runtime: ContainerRuntime, nowMs: number) {
-    const memory = this.#memoryOf(lease);
+    const memory = this.#memories.of(lease);
     const containers = this.#containersOf(lease);
     const match = matching(containers, effective(record).specHash);
     if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
     const seen = { containers, notBeforeMs: memory.notBeforeMs };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
     if (steps.length === 0) {
-      if (match && isUp(match.state) && lookAgainAtMs === undefined) memory.failure = undefined;
+      if (match?.state === 'running' && lookAgainAtMs === undefined) memory.failure = undefined;
       if (match?.state === 'exited' || match?.state === 'restarting') {
-        void this.#listenToLast(lease, match, runtime);
+        void this.#memories.listenToLast(lease, match, runtime);
       }
       return lookAgainAtMs;
     }
@@ -262,17 +252,17 @@ export class Reconciler {
             if (kind !== 'settle') this.#parts.onLease(lease);
           },
           onImage: (_, { digest }) => {
-            this.#memoryOf(lease).digest = digest;
+            this.#memories.of(lease).digest = digest;
           },
-          onFailure: (failure) => this.#failed(lease, failure),
+          onFailure: (failure) => this.#memories.failed(lease, failure),
         });
-        this.#taken(lease, steps);
+        this.#memories.taken(lease, steps);
       } catch (error) {
         await this.#notTaken(lease, error, runtime);
       } finally {
         this.#runs.delete(lease);
         for (const { id } of this.#sight.containersOf(lease)) this.#sight.doubt(id);
-        if (!this.#parts.files.state.leases.has(lease)) this.#memories.delete(lease);
+        if (!this.#parts.files.state.leases.has(lease)) this.#memories.forget(lease);
         this.#parts.onLease(lease);
         resolve();
         this.wake();
@@ -281,26 +271,12 @@ export class Reconciler {
     void take();
   }
 
-  /** A start of what had run before is paced, should it end again at once. */
-  #taken(lease: string, steps: readonly Step[]): void {
-    const memory = this.#memoryOf(lease);
-    if (steps.some(({ kind }) => kind === 'settle')) {
-      Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
-    }
-    const record = this.#parts.files.state.leases.get(lease);
-    const start = steps.find(({ kind }) => kind === 'start');
-    if (!record || start?.kind !== 'start' || start.of.specHash !== record.good?.specHash) return;
-    memory.failures += 1;
-    memory.notBeforeMs = this.#nowMs() + afterFailure(record, '', memory.failures).waitMs;
-    memory.failure = undefined;
-  }
-
   async #notTaken(lease: string, error: unknown, runtime: ContainerRuntime): Promise<void> {
     const { engine, onEngine, log } = this.#parts;
     if (!(error instanceof StepError)) {
       log.error('a step failed in an unforeseen way', { lease, reason: String(error) });
       const reason = 'The agent failed at it; its log says how.';
-      await this.#failed(lease, { code: 'INTERNAL', reason }).catch(() => undefined);
+      await this.#memories.failed(lease, { code: 'INTERNAL', reason }).catch(() => undefined);
       return;
     }
     const { failure, made, cause } = error;
@@ -311,52 +287,12 @@ export class Reconciler {
       return;
     }
     try {
-      const next = await this.#failed(lease, failure);
+      const next = await this.#memories.failed(lease, failure);
       // Nothing that is half made stays.
       if (next !== 'retry' && made !== undefined) await runtime.remove(made);
     } catch (again) {
       log.warn('what follows from a failure could not be done', { lease, reason: String(again) });
     }
-  }
-
-  /** Resolves when what follows from it lies on the disk. */
-  async #failed(lease: string, failure: Failure): Promise<'roll-back' | 'remove' | 'retry'> {
-    const { files, log } = this.#parts;
-    const record = files.state.leases.get(lease);
-    if (!record) return 'retry';
-    const memory = this.#memoryOf(lease);
-    memory.failures += 1;
-    const { next, waitMs } = afterFailure(record, failure.code, memory.failures);
-    log.warn('a container is not as it is to be', { lease, next, ...spoken(failure) });
-    memory.notBeforeMs = this.#nowMs() + waitMs;
-    if (next !== 'roll-back') {
-      memory.failure = failure;
-      this.#parts.onFailure(lease);
-      return next;
-    }
-    await files.note(lease, (now) => rolledBack(now, failure));
-    Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined, digest: undefined });
-    return next;
-  }
-
-  /** So that whoever reads the report sees why it has ended. */
-  async #listenToLast(
-    lease: string,
-    {
-      id,
-      startedAt,
-      exitCode,
-    }: { id: string; startedAt: string | undefined; exitCode?: number | undefined },
-    runtime: ContainerRuntime,
-  ): Promise<void> {
-    const memory = this.#memoryOf(lease);
-    const of = `${id} ${startedAt}`;
-    if (exitCode === undefined || exitCode === 0 || memory.words?.of === of) return;
-    memory.words = { of, text: '' };
-    const text = await lastWords(runtime, id, AbortSignal.timeout(TICK_MS));
-    if (memory.words.of !== of || text === '') return;
-    memory.words = { of, text };
-    this.#parts.onLease(lease);
   }
 
   /** Takes away what nobody knows, when that is certain. Answers when to look again. */
@@ -407,20 +343,6 @@ export class Reconciler {
     return this.#sight.containersOf(lease, (id) => this.#health.of(id)?.health);
   }
 
-  #memoryOf(lease: string): Memory {
-    const known = this.#memories.get(lease);
-    if (known) return known;
-    const memory: Memory = {
-      failures: 0,
-      notBeforeMs: 0,
-      failure: undefined,
-      digest: undefined,
-      words: undefined,
-    };
-    this.#memories.set(lease, memory);
-    return memory;
-  }
-
   /** Events only wake: each may be lost, or come twice. */
   async #listen(signal: AbortSignal): Promise<void> {
     const { engine, node } = this.#parts;
@@ -446,22 +368,3 @@ export class Reconciler {
 /** What nobody knows has no grace of its own. */
 const STRAY_STOP_SECONDS = 10;
 const END: readonly Step[] = [{ kind: 'end' }];
-
-function isUp(state: string): boolean {
-  return state === 'running';
-}
-
-function spoken({ code, reason }: Failure) {
-  return { code, reason };
-}
-
-/** The good one is kept. What was stopped for the new one is started again, and a restart that was under way is over with that. */
-function rolledBack(record: LeaseRecord, failure: Failure): LeaseRecord {
-  const { restarting, held = restarting?.container, ...rest } = record;
-  return {
-    ...rest,
-    ...(held === undefined ? {} : { held }),
-    restarted: record.wanted.restart,
-    failed: { ...failure, generation: record.wanted.generation },
-  };
-}

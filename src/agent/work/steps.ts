@@ -114,7 +114,7 @@ export class Steps {
       case 'restarted':
         return files.note(lease, (record) => restarted(record, step.number));
       case 'release':
-        return files.note(lease, ({ held: _, ...record }) => record);
+        return files.note(lease, released);
       case 'settle':
         return this.#settle(lease, step.of, context.image);
       case 'fail':
@@ -163,7 +163,7 @@ export class Steps {
   async #released(lease: string, container: string): Promise<void> {
     const { files } = this.#parts;
     if (files.state.leases.get(lease)?.held !== container) return;
-    await files.note(lease, ({ held: _, ...record }) => restarted(record, record.wanted.restart));
+    await files.note(lease, (record) => restarted(released(record), record.wanted.restart));
   }
 
   /**
@@ -177,15 +177,15 @@ export class Steps {
     await files.note(lease, (record) => ({ ...record, restarting }));
     await runtime.stop(container, graceSeconds);
     await runtime.start(container);
-    await files.note(lease, ({ held: _, ...record }) => restarted(record, number));
+    await files.note(lease, (record) => restarted(released(record), number));
   }
 
   async #settle(lease: string, of: Held, image: FoundImage | undefined): Promise<void> {
     const { files, secrets } = this.#parts;
     const digest = of.digest ?? image?.digest;
     const good: Held = digest === undefined ? of : { ...of, digest };
-    await files.note(lease, ({ held: _, ...record }) =>
-      restarted({ ...record, good }, record.wanted.restart),
+    await files.note(lease, (record) =>
+      restarted({ ...released(record), good }, record.wanted.restart),
     );
     const record = files.state.leases.get(lease);
     if (!record) return;
@@ -229,8 +229,14 @@ interface Context {
   made: string | undefined;
 }
 
-function restarted({ restarting: _, ...record }: LeaseRecord, number: number): LeaseRecord {
-  return { ...record, restarted: Math.max(number, record.restarted ?? 0) };
+function released(record: LeaseRecord): LeaseRecord {
+  const { held: _, ...rest } = record;
+  return rest;
+}
+
+function restarted(record: LeaseRecord, number: number): LeaseRecord {
+  const { restarting: _, ...rest } = record;
+  return { ...rest, restarted: Math.max(number, record.restarted ?? 0) };
 }
 
 /** What is to go and is gone is as it is to be. */

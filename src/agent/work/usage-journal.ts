@@ -165,23 +165,24 @@ export class UsageJournal {
 
   /** One after the other. What was not written whole is cut off again. */
   #write(make: () => Line): Promise<void> {
-    const done = this.#queue.then(async () => {
-      const line = make();
-      const isTooLong = this.#sizeBytes > this.#writtenBytes * 2 + MAX_GROWTH_BYTES;
-      if (!this.#handle || isTooLong) await this.#writeAnew();
-      const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-      try {
-        await this.#handle?.appendFile(bytes);
-        await this.#handle?.datasync();
-      } catch (error) {
-        await this.#cutOff();
-        throw error;
-      }
-      this.#sizeBytes += bytes.length;
-      this.#apply(line);
-    });
+    const done = this.#queue.then(() => this.#writeLine(make()));
     this.#queue = done.catch(() => undefined);
     return done;
+  }
+
+  async #writeLine(line: Line): Promise<void> {
+    const isTooLong = this.#sizeBytes > this.#writtenBytes * 2 + MAX_GROWTH_BYTES;
+    if (!this.#handle || isTooLong) await this.#writeAnew();
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    try {
+      await this.#handle?.appendFile(bytes);
+      await this.#handle?.datasync();
+    } catch (error) {
+      await this.#cutOff();
+      throw error;
+    }
+    this.#sizeBytes += bytes.length;
+    this.#apply(line);
   }
 
   async #writeAnew(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 
+import { containerArgs, containerFlags } from '../../cli/agent-flags.js';
 import { askAgent } from '../../cli/agent-process.js';
 import { serviceIn } from '../../cli/agent-view.js';
 import { MachineCommand } from '../../cli/machine-command.js';
@@ -23,6 +24,7 @@ export default class AgentInstall extends MachineCommand {
     'allow-update': Flags.boolean({
       summary: 'Let the grid replace the agent with `node update --agent-version`.',
     }),
+    ...containerFlags,
     'dry-run': Flags.boolean({ summary: 'Only show the unit.' }),
     'no-start': Flags.boolean({ summary: 'Do not start it now.' }),
   };
@@ -35,7 +37,10 @@ export default class AgentInstall extends MachineCommand {
       installation: this.installation,
       stateDir,
       verb: 'install',
-      args: switches.filter((name) => flags[name]).map((name) => `--${name}`),
+      args: [
+        ...switches.filter((name) => flags[name]).map((name) => `--${name}`),
+        ...containerArgs(flags),
+      ],
       timeoutMs: TIMEOUT_MS,
     });
     if (flags['dry-run']) {

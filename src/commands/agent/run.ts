@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 
+import { containerArgs, containerFlags } from '../../cli/agent-flags.js';
 import { agentProgram } from '../../cli/agent-process.js';
 import { MachineCommand } from '../../cli/machine-command.js';
 import { runForeground } from '../../cli/foreground.js';
@@ -17,6 +18,7 @@ export default class AgentRun extends MachineCommand {
     'allow-restart': Flags.boolean({
       summary: 'Let the grid start this machine anew with `node restart`.',
     }),
+    ...containerFlags,
   };
   static override enableJsonFlag = false;
 
@@ -25,7 +27,7 @@ export default class AgentRun extends MachineCommand {
     const { stateDir } = this.paths(flags);
     const allowed = flags['allow-restart'] ? ['--allow-restart'] : [];
     const program = agentProgram(this.installation);
-    const args = [...program, 'run', '--state-dir', stateDir, ...allowed];
+    const args = [...program, 'run', '--state-dir', stateDir, ...allowed, ...containerArgs(flags)];
     this.exit(await runForeground(args, { bound: true }));
   }
 }

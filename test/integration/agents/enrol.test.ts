@@ -52,6 +52,7 @@ async function enrolWorld() {
         stateDir: agent.home,
         mayRestart: true,
         mayUpdate: true,
+        containers: { engine: 'auto', allowBind: [] },
         service: {
           describe: () => 'the unit',
           install: (text) => {

@@ -32,6 +32,10 @@ const CHANGES = new Set<string | symbol>([
   'inspect',
 ]);
 
+function dead() {
+  return new AppError('ENGINE_UNREACHABLE', 'This agent was killed.');
+}
+
 /**
  * An engine as an agent sees it that is killed at the n-th call, before it is made or before its answer arrives. From then on nothing that this agent
  * does reaches the engine.
@@ -39,7 +43,6 @@ const CHANGES = new Set<string | symbol>([
 function mortal(runtime: MemoryRuntime, n: number, when: 'before' | 'after') {
   let calls = 0;
   const life = { isDead: false };
-  const dead = () => new AppError('ENGINE_UNREACHABLE', 'This agent was killed.');
   const target = shared(runtime);
   const engine = new Proxy<ContainerRuntime>(target, {
     get(of, key) {
@@ -185,17 +188,16 @@ async function killedAt(n: number, when: 'before' | 'after', scenario: Scenario)
     node.connect();
     await waitFor(`the change to be made after a kill ${when} call ${n}`, isThere);
   }
-  if (!after) {
-    const told = () =>
-      new Map(
-        node.used
-          .filter((record) => record.lease === lease)
-          .map((record) => [record.seq, record.cpuMicros]),
-      );
-    const sum = () => [...told().values()].reduce((all, one) => all + one, 0);
-    await waitFor('all that was used to be told', () => sum() >= (closed.get(lease) ?? 1));
-    expect(sum()).toBe(closed.get(lease));
-  }
+  const told = () =>
+    new Map(
+      node.used
+        .filter((record) => record.lease === lease)
+        .map((record) => [record.seq, record.cpuMicros]),
+    );
+  const sum = () => [...told().values()].reduce((all, one) => all + one, 0);
+  const whole = () => closed.get(lease) ?? 0;
+  if (!after) await waitFor('all that was used to be told', () => sum() >= Math.max(1, whole()));
+  const difference = after ? 0 : sum() - whole();
   await node.stop();
 
   const startsOf = (one: Assignment | undefined) =>
@@ -213,7 +215,7 @@ async function killedAt(n: number, when: 'before' | 'after', scenario: Scenario)
     where,
   ).toHaveLength(2);
   expect(startsOf(before), where).toBe(starts[0]);
-  if (after !== crash) expect(startsOf(after), where).toBe(starts[1]);
+  expect(after === crash ? 0 : startsOf(after), where).toBe(starts[1]);
   expect(
     runtime.all().filter(({ spec, state }) => spec.labels.lease === lease && state === 'running'),
     where,
@@ -221,6 +223,7 @@ async function killedAt(n: number, when: 'before' | 'after', scenario: Scenario)
   expect(most, where).toBeLessThanOrEqual(
     before === healthy && after && after.specHash !== before.specHash ? 2 : 1,
   );
+  expect(difference, where).toBe(0);
   return wasKilled;
 }
 

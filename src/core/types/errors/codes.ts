@@ -170,7 +170,7 @@ export const errorCodes = {
   NODE_DRAINED: refused('Choose another node, or give it work again with `syntropy node undrain`.'),
   NODE_NOT_SELECTED: refused('Choose other labels with --selector, or another node.'),
   ENGINE_MISSING: refused(
-    'Install Docker or Podman on that machine (`apt-get install docker.io`), and start its agent anew.',
+    'Install Docker or Podman on that machine (`apt-get install docker.io`); its agent finds it within half a minute.',
   ),
   PORT_TAKEN: refused('Publish another port, or let the node choose one: --publish <port>.'),
   BIND_NOT_ALLOWED: refused(

@@ -1,0 +1,124 @@
+import type { ContainerRuntime } from '../../core/services/container/runtime.ports.js';
+import type { Log } from '../log.js';
+import type { Failure, LeaseRecord, SeenContainer } from './lease.js';
+import type { WorkFiles } from './work-files.js';
+
+import { lastWords } from './last-words.js';
+import { afterFailure, type Step } from './plan.js';
+
+const LAST_WORDS_TIMEOUT_MS = 10_000;
+
+/** What is remembered of a lease for as long as this process. */
+export interface Memory {
+  failures: number;
+  notBeforeMs: number;
+  failure: Failure | undefined;
+  /** Of the image that was found last. */
+  digest: string | undefined;
+  /** What a container wrote last, and of which run of it. */
+  words: { readonly of: string; readonly text: string } | undefined;
+}
+
+interface MemoryParts {
+  readonly files: Pick<WorkFiles, 'note' | 'state'>;
+  readonly log: Log;
+  readonly onLease: (lease: string) => void;
+  readonly onFailure: (lease: string) => void;
+}
+
+/** How often leases have failed, why, and when they are tried again. */
+export class Memories {
+  readonly #parts: MemoryParts;
+  readonly #nowMs: () => number;
+  readonly #memories = new Map<string, Memory>();
+
+  constructor(parts: MemoryParts, nowMs: () => number) {
+    this.#parts = parts;
+    this.#nowMs = nowMs;
+  }
+
+  of(lease: string): Memory {
+    const known = this.#memories.get(lease);
+    if (known) return known;
+    const memory: Memory = {
+      failures: 0,
+      notBeforeMs: 0,
+      failure: undefined,
+      digest: undefined,
+      words: undefined,
+    };
+    this.#memories.set(lease, memory);
+    return memory;
+  }
+
+  forget(lease: string): void {
+    this.#memories.delete(lease);
+  }
+
+  /** It is tried at once, as if it had never failed. */
+  startOver(lease: string): void {
+    const memory = this.#memories.get(lease);
+    if (memory) Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
+  }
+
+  /** These steps have worked. A start of what had run before is paced, should it end again at once. */
+  taken(lease: string, steps: readonly Step[]): void {
+    if (steps.some(({ kind }) => kind === 'settle')) this.startOver(lease);
+    const record = this.#parts.files.state.leases.get(lease);
+    const start = steps.find(({ kind }) => kind === 'start');
+    if (!record || start?.kind !== 'start' || start.of.specHash !== record.good?.specHash) return;
+    const memory = this.of(lease);
+    memory.failures += 1;
+    memory.notBeforeMs = this.#nowMs() + afterFailure(record, '', memory.failures).waitMs;
+    memory.failure = undefined;
+  }
+
+  /** Resolves when what follows from it lies on the disk. Rejects when there is no room for that. */
+  async failed(lease: string, failure: Failure): Promise<'roll-back' | 'remove' | 'retry'> {
+    const { files, log, onFailure } = this.#parts;
+    const record = files.state.leases.get(lease);
+    if (!record) return 'retry';
+    const memory = this.of(lease);
+    memory.failures += 1;
+    const { next, waitMs } = afterFailure(record, failure.code, memory.failures);
+    const { code, reason } = failure;
+    log.warn('a container is not as it is to be', { lease, next, code, reason });
+    memory.notBeforeMs = this.#nowMs() + waitMs;
+    if (next !== 'roll-back') {
+      memory.failure = failure;
+      onFailure(lease);
+      return next;
+    }
+    await files.note(lease, (now) => rolledBack(now, failure));
+    this.startOver(lease);
+    memory.digest = undefined;
+    return next;
+  }
+
+  /** So that whoever reads the report sees why it has ended. */
+  async listenToLast(
+    lease: string,
+    { id, startedAt, exitCode }: SeenContainer,
+    runtime: Pick<ContainerRuntime, 'logs'>,
+  ): Promise<void> {
+    const memory = this.of(lease);
+    const of = `${id} ${startedAt}`;
+    if (exitCode === undefined || exitCode === 0 || memory.words?.of === of) return;
+    memory.words = { of, text: '' };
+    const text = await lastWords(runtime, id, AbortSignal.timeout(LAST_WORDS_TIMEOUT_MS));
+    if (memory.words.of !== of || text === '') return;
+    memory.words = { of, text };
+    this.#parts.onLease(lease);
+  }
+}
+
+/** The good one is kept. What was stopped for the new one is started again, and a restart that was under way is over with that. */
+function rolledBack(record: LeaseRecord, failure: Failure): LeaseRecord {
+  const { restarting, held = restarting?.container, ...rest } = record;
+  return {
+    ...rest,
+    ...(held === undefined ? {} : { held }),
+    restarted: record.wanted.restart,
+    failed: { ...failure, generation: record.wanted.generation },
+  };
+}
