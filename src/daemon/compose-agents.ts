@@ -3,7 +3,6 @@ import path from 'node:path';
 
 import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
-import type { LeaseService } from '../core/services/container/lease.service.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
@@ -17,6 +16,7 @@ import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js
 import { version } from '../core/utils/version.js';
 import { AgentHub } from './agents/agent-hub.js';
 import { SignedReleases } from './agents/signed-releases.js';
+import { composeContainers } from './compose-containers.js';
 import { composeAnnouncement } from './compose-announcement.js';
 import { composeOrders } from './compose-orders.js';
 import { joinTokens } from './auth/join-tokens.js';
@@ -34,7 +34,6 @@ export function composeAgents(
   identity: Identity,
   address: () => DaemonAddress,
   sink: SampleSink | undefined,
-  leases: LeaseService,
 ) {
   const { config, database, daemonId, log } = parts;
   const store = stores.agents;
@@ -50,10 +49,10 @@ export function composeAgents(
     now,
   });
   const { caSha256 } = identity;
+  const containers = composeContainers(parts, stores);
   const hub = new AgentHub({
     store,
-    leases,
-    behindInWork: (id, after) => leases.behind(id, after),
+    leases: containers.leases,
     machines: stores.machines,
     sink,
     log,
@@ -70,6 +69,8 @@ export function composeAgents(
     /** Reads what another daemon has sent. */
     receive: orders.receive,
     hub,
+    /** What nodes run. */
+    containers,
     door: { upgrade: hub.upgrade, onListening: announcement.start, releases },
     releases,
     handlers: {
@@ -77,15 +78,7 @@ export function composeAgents(
       ...agentHandlers(service, caSha256, now),
       ...orders.handlers,
     },
-    tokenRule: {
-      any: 'nodes:any',
-      find: async (id: string) => {
-        const token = await tokenStore.find(id);
-        if (token) return { id: token.id, ownerId: token.owner.id };
-        throw tokenNotFound(id);
-      },
-      hidden: tokenNotFound,
-    } as const,
+    tokenRule: tokenRule(tokenStore),
     /** Says good-bye to the network, ends every connection of an agent, and what is read through other daemons. */
     stop: async () => {
       const goodBye = announcement.close();
@@ -114,6 +107,18 @@ function composeReleases({ config, paths, agentRelease }: Parts, { authority }: 
     cache: path.join(paths.stateDir, 'agent-files'),
   });
   return new SignedReleases({ releases, authority });
+}
+
+function tokenRule(tokens: NodeTokenRepository) {
+  return {
+    any: 'nodes:any',
+    find: async (id: string) => {
+      const token = await tokens.find(id);
+      if (token) return { id: token.id, ownerId: token.owner.id };
+      throw tokenNotFound(id);
+    },
+    hidden: tokenNotFound,
+  } as const;
 }
 
 function tokenNotFound(id: string): AppError {

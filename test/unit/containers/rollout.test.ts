@@ -262,13 +262,13 @@ describe('what a node says', () => {
   });
 });
 
-describe('the status of a container', () => {
-  const statusWith = (...changes: readonly Partial<Lease>[]) => {
-    const state = obeyed(made(changes.length));
-    const leases = state.leases.map((lease, at) => ({ ...lease, ...changes[at] }));
-    return statusOf({ ...state, leases });
-  };
+const statusWith = (...changes: readonly Partial<Lease>[]) => {
+  const state = obeyed(made(changes.length));
+  const leases = state.leases.map((lease, at) => ({ ...lease, ...changes[at] }));
+  return statusOf({ ...state, leases });
+};
 
+describe('the status of a container', () => {
   it('is that of its replicas together', () => {
     expect(statusWith({}, {})).toEqual({ status: 'running' });
     expect(statusWith({}, { phase: 'unhealthy' }).status).toBe('degraded');
