@@ -3,7 +3,6 @@ import path from 'node:path';
 
 import type { Identity } from './compose-identity.js';
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
-import type { LeaseService } from '../core/services/container/lease.service.js';
 import type { SampleSink } from '../core/services/node/sample.ports.js';
 import type { Parts, Stores } from './parts.js';
 
@@ -17,6 +16,7 @@ import { HEARTBEAT_SECONDS, MISSED_HEARTBEATS } from '../core/utils/node-life.js
 import { version } from '../core/utils/version.js';
 import { AgentHub } from './agents/agent-hub.js';
 import { SignedReleases } from './agents/signed-releases.js';
+import { composeContainers } from './compose-containers.js';
 import { composeAnnouncement } from './compose-announcement.js';
 import { composeChannels } from './compose-channels.js';
 import { composeOrders } from './compose-orders.js';
@@ -35,7 +35,6 @@ export function composeAgents(
   identity: Identity,
   address: () => DaemonAddress,
   sink: SampleSink | undefined,
-  leases: LeaseService,
 ) {
   const { config, database, daemonId, log } = parts;
   const store = stores.agents;
@@ -51,10 +50,10 @@ export function composeAgents(
     now,
   });
   const { caSha256 } = identity;
+  const containers = composeContainers(parts, stores);
   const hub = new AgentHub({
     store,
-    leases,
-    behindInWork: (id, after) => leases.behind(id, after),
+    leases: containers.leases,
     machines: stores.machines,
     sink,
     log,
@@ -74,6 +73,8 @@ export function composeAgents(
       if (!channels.receive(text)) orders.receive(text);
     },
     hub,
+    /** What nodes run. */
+    containers,
     door: { upgrade: hub.upgrade, onListening: announcement.start, releases },
     releases,
     handlers: {

@@ -5,7 +5,6 @@ import type { NodeRepository } from '../core/storage/postgres/node.repository.js
 import type { OperationRepository } from '../core/storage/postgres/operation.repository.js';
 import type { ProvisioningRepository } from '../core/storage/postgres/provisioning.repository.js';
 import type { Agents } from './compose-agents.js';
-import type { Containers } from './compose-containers.js';
 import type { Identity } from './compose-identity.js';
 import type { Dispatch } from './dispatch.js';
 import type { EventHub } from './events/event-hub.js';
@@ -44,7 +43,6 @@ interface CallParts extends Parts {
   readonly stores: Stores;
   readonly identity: Identity;
   readonly agents: Agents;
-  readonly containers: Containers;
   readonly address: () => DaemonAddress;
   readonly limits: Limits;
   readonly hub: EventHub;
@@ -55,7 +53,7 @@ interface CallParts extends Parts {
 
 /** Every operation of the contract, bound to the rules behind it, and the pipeline that all calls go through. */
 export function composeCalls(parts: CallParts): Dispatch {
-  const { stores, identity, agents, containers, hub, runner, replicas, facts } = parts;
+  const { stores, identity, agents, hub, runner, replicas, facts } = parts;
   const usb = composeUsb(parts);
   const nodes = composeNodes(parts, usb);
   return createDispatch({
@@ -69,7 +67,7 @@ export function composeCalls(parts: CallParts): Dispatch {
       ...daemonHandlers({ facts, onStop: parts.onStop, backup: backups(parts) }),
       ...identity.handlers,
       ...agents.handlers,
-      ...containers.handlers,
+      ...agents.containers.handlers,
     },
     idempotency: createIdempotencyGate(stores.idempotency),
     audit: new AuditTrail({ store: stores.audit, now }),
@@ -80,7 +78,7 @@ export function composeCalls(parts: CallParts): Dispatch {
         any: 'operations:any',
         hidden: operationNotFound,
       },
-      ...containers.objects,
+      ...agents.containers.objects,
       token: identity.tokenRule,
       nodeToken: agents.tokenRule,
     },

@@ -3,7 +3,6 @@ import type { FastifyInstance } from 'fastify';
 import os from 'node:os';
 
 import type { DaemonAddress } from '../core/services/node/node.ports.js';
-import type { LeaseService } from '../core/services/container/lease.service.js';
 import type { Agents } from './compose-agents.js';
 import type { Identity } from './compose-identity.js';
 import type { DaemonFacts } from './operations/daemon.js';
@@ -11,7 +10,6 @@ import type { DaemonFacts } from './operations/daemon.js';
 import { seekLeadership } from '../core/storage/postgres/leader.js';
 import { listen } from '../core/storage/postgres/listener.js';
 import { composeAgents } from './compose-agents.js';
-import { composeContainers } from './compose-containers.js';
 import { composeCalls } from './compose-calls.js';
 import { composeIdentity, gridId } from './compose-identity.js';
 import { mailbox } from './compose-orders.js';
@@ -54,9 +52,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   const runner = new OperationRunner(log);
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
   const address = () => addressOf(parts, identity, reachable.api?.url);
-  const containers = composeContainers(parts, stores);
-  const { leases } = containers;
-  const agents = composeAgents(parts, stores, identity, address, sink?.samples, leases);
+  const agents = composeAgents(parts, stores, identity, address, sink?.samples);
   const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
 
   const facts = (): DaemonFacts => ({
@@ -69,18 +65,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
     caSha256: identity.caSha256,
     ...reachable,
   });
-  const made = {
-    stores,
-    identity,
-    agents,
-    containers,
-    address,
-    limits,
-    hub,
-    runner,
-    replicas,
-    facts,
-  };
+  const made = { stores, identity, agents, address, limits, hub, runner, replicas, facts };
   const calls = composeCalls({ ...parts, ...made });
   const stopping = new AbortController();
   const transports = await composeTransports({
@@ -103,11 +88,7 @@ export async function compose(parts: Parts): Promise<Daemon> {
   });
   reachable = { api: transports.api, opsUrl: ops.url };
   const leadership = seekLeadership(database.connection);
-  const housekeeping = startHousekeeping(
-    chores(parts, stores, identity, agents, leases),
-    leadership,
-    log,
-  );
+  const housekeeping = startHousekeeping(chores(parts, stores, identity, agents), leadership, log);
   return {
     rest: transports.local,
     facts,
@@ -236,13 +217,12 @@ function chores(
   { daemons, provisioning, machines, samples, events, idempotency, audit }: Stores,
   { sessionStore, keys }: Identity,
   agents: Agents,
-  leases: LeaseService,
 ) {
   return {
     beat: { what: 'heartbeat', work: () => daemons.beat(daemonId) },
     sweep: [
       { what: 'looking for nodes that fell silent', work: agents.sweep },
-      { what: 'looking after containers', work: () => leases.tend() },
+      { what: 'looking after containers', work: () => agents.containers.leases.tend() },
       { what: 'settling nodes that came and went', work: () => machines.settle() },
       { what: 'rolling samples up', work: () => samples.rollUp() },
       {

@@ -13,6 +13,7 @@ import type { NodeEngine } from '../../src/core/types/models/container.js';
 import type { RemoteWorld, Replica } from './remote-world.js';
 
 import { AGENT_PATH, AGENT_PROTOCOLS, proofText } from '../../src/contract/agent/protocol.js';
+import { messageText } from '../../src/core/platform/common/message-text.js';
 import { gridTls } from '../../src/agent/pinned-tls.js';
 import { joinToken, testAgent } from './agents.js';
 import { waitFor } from './wait-for.js';
@@ -40,6 +41,17 @@ export interface WorkerOptions {
   readonly labels?: Record<string, string>;
   readonly replica?: Replica;
   readonly token?: string;
+}
+
+function said(assignment: Assignment, rest: Said): LeaseReport {
+  return {
+    lease: assignment.lease,
+    generation: assignment.generation,
+    phase: 'running',
+    restarts: 0,
+    ports: assignment.spec.ports,
+    ...rest,
+  };
 }
 
 /**
@@ -72,14 +84,6 @@ export async function worker(world: RemoteWorld, name: string, options: WorkerOp
         leases,
       },
     });
-  const said = (assignment: Assignment, rest: Said): LeaseReport => ({
-    lease: assignment.lease,
-    generation: assignment.generation,
-    phase: 'running',
-    restarts: 0,
-    ports: assignment.spec.ports,
-    ...rest,
-  });
   const act = (assignments: readonly Assignment[]) =>
     assignments.flatMap((assignment) => {
       const rest = conduct(assignment);
@@ -121,7 +125,7 @@ export async function worker(world: RemoteWorld, name: string, options: WorkerOp
     const welcome = Promise.withResolvers<undefined>();
     opened.on('error', (error) => welcome.reject(error));
     opened.on('message', (data) => {
-      const frame = JSON.parse(String(data));
+      const frame = JSON.parse(messageText(data));
       if (frame.hello) prove(frame.hello.nonce);
       else if (frame.welcome) welcome.resolve(undefined);
       else if (frame.refused) welcome.reject(new Error(frame.refused.code));

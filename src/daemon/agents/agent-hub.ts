@@ -45,11 +45,10 @@ type Store = Pick<AgentStore, 'beat' | 'stale' | 'behind' | 'report' | 'leave' |
 
 export interface AgentHubDeps extends Pick<
   AgentConnectionDeps,
-  'daemonId' | 'caSha256' | 'now' | 'connect' | 'leases'
+  'daemonId' | 'caSha256' | 'now' | 'connect'
 > {
   readonly store: Store;
-  /** Whose nodes are behind in their work, beside what each agent is told and says of it. */
-  readonly behindInWork: LeaseService['behind'];
+  readonly leases: AgentConnectionDeps['leases'] & Pick<LeaseService, 'behind'>;
   readonly machines: Pick<MachineStore, 'ail' | 'describe'>;
   /** Where samples go beside the database. */
   readonly sink?: SampleSink | undefined;
@@ -101,15 +100,7 @@ export class AgentHub {
     }
     this.#admission.enter();
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const {
-        store,
-        machines,
-        sink: _,
-        admission: __,
-        behindInWork: ___,
-        log,
-        ...deps
-      } = this.#deps;
+      const { store, machines, sink: _, admission: __, log, ...deps } = this.#deps;
       const connection = new AgentConnection(client, {
         ...deps,
         log,
@@ -218,7 +209,7 @@ export class AgentHub {
     try {
       let last: string | undefined;
       for (let page = 0; page < MAX_PAGES; page += 1) {
-        const behind = await this.#deps.behindInWork(this.#deps.daemonId, last);
+        const behind = await this.#deps.leases.behind(this.#deps.daemonId, last);
         for (const { sessionId } of behind) this.#connections.get(sessionId)?.tellWork();
         last = behind.at(-1)?.nodeId;
         if (last === undefined) return;

@@ -13,6 +13,7 @@ import { createHttpMetrics, type HttpMetrics } from './http-metrics.js';
 import { observeLimits } from './limit-metrics.js';
 import { type Counter, createMetrics, type Metrics } from './metrics.js';
 import { listenForOps, type OpsListener } from './ops-listener.js';
+import { gaugeContainers } from './container-metrics.js';
 import { gaugeNodes } from './node-metrics.js';
 import { createReadiness, DATABASE_TIMEOUT_MS } from './readiness.js';
 
@@ -64,6 +65,7 @@ export function composeObservability(deps: {
     async listen(counts) {
       gaugeDaemon(metrics, pool, deps.parts, counts);
       gaugeNodes(metrics, health);
+      gaugeContainers(metrics, health);
       const eventLoop = watchEventLoop();
       const listener = await listenForOps({
         listen: config.get('ops.listen'),

@@ -15,6 +15,8 @@ const asked = (name: string, rest: Partial<OperationInput<'containers.deploy'>> 
   ...rest,
 });
 
+const port = (host: number) => ({ host, container: host, protocol: 'tcp' as const });
+
 // Goal: no node has more to run than its owner lends, however many deploy at once and from wherever.
 describe('room on a node', () => {
   it('is never given away twice, by forty deployments at once over two daemons', async () => {
@@ -70,7 +72,7 @@ describe('room on a node', () => {
     const byName = await both([asked('same'), asked('same')]);
 
     const codesOf = (results: typeof byPort) =>
-      results.map((result) => (result.status === 'rejected' ? result.reason.code : 'made'));
+      results.map((result) => (result.status === 'rejected' ? String(result.reason.code) : 'made'));
     expect(codesOf(byPort).toSorted()).toEqual(['PORT_TAKEN', 'made']);
     expect(codesOf(byName).toSorted()).toEqual(['CONTAINER_NAME_TAKEN', 'made']);
   });
@@ -162,7 +164,6 @@ describe('a deployment that is asked for badly', () => {
     await world.signedIn('ana');
     const ana = await world.signedIn('ben');
     const { admin } = world;
-    const port = (host: number) => ({ host, container: host, protocol: 'tcp' as const });
     const codeOf = (request: OperationInput<'containers.deploy'>) =>
       admin.call('containers.deploy', request).then(
         () => 'made',

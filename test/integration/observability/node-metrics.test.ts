@@ -55,3 +55,22 @@ describe('the gauges of nodes', () => {
     expect(seen.value('syntropy_node_gauges_complete')).toBe(0);
   });
 });
+
+// Goal: a grid whose containers do not run is seen without asking for each of them.
+describe('the gauge of containers', () => {
+  it('counts them by status, without those that are removed', async () => {
+    await using world = await daemonWorld();
+    const { opsUrl } = await world.client.call('daemon.get', {});
+    await world.database.pool.query(
+      `insert into containers (name, image, status, removed_at)
+       select 'c' || i, 'app', case when i < 3 then 'running' when i < 5 then 'degraded' else 'removed' end,
+         case when i >= 5 then now() end from generate_series(0, 7) i`,
+    );
+
+    const seen = await scrape(opsUrl);
+
+    expect(seen.value('syntropy_containers', { status: 'running' })).toBe(3);
+    expect(seen.value('syntropy_containers', { status: 'degraded' })).toBe(2);
+    expect(seen.value('syntropy_containers', { status: 'removed' })).toBeUndefined();
+  });
+});

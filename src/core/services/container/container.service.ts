@@ -82,8 +82,8 @@ export class ContainerService {
   async update(ref: string, request: UpdateRequest, caller: Caller): Promise<ContainerDetails> {
     const { store, newId, now } = this.#deps;
     const { change, labels, removeLabels = [], ifVersion } = request;
-    const isGiven = (value: unknown) => value !== undefined;
-    if (![...Object.values(change), labels, request.removeLabels].some(isGiven)) {
+    const given = [...Object.values(change), labels, request.removeLabels];
+    if (given.every((value) => value === undefined)) {
       throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
     }
     const current = await this.#state(ref);
@@ -156,9 +156,8 @@ export class ContainerService {
   restart(ref: string, replica: number | undefined): Promise<ContainerDetails> {
     return this.#order(ref, (state) => {
       const { container, leases } = state;
-      const isMeant = (lease: { readonly replica: number }) =>
-        replica === undefined || lease.replica === replica;
-      if (container.desired !== 'running' || !leases.some(isMeant)) {
+      const meant = leases.filter((lease) => replica === undefined || lease.replica === replica);
+      if (container.desired !== 'running' || meant.length === 0) {
         const what = container.desired === 'running' ? `has no replica ${replica}` : 'is stopped';
         throw new AppError('CONTAINER_NOT_RUNNING', `"${container.name}" ${what}.`, {
           container: container.id,
@@ -168,7 +167,7 @@ export class ContainerService {
       return {
         ...changed,
         leases: changed.leases.map((lease) =>
-          isMeant(lease) && !lease.leavingAt
+          meant.includes(lease) && !lease.leavingAt
             ? { ...lease, restart: lease.restart + 1, generation: lease.generation + 1 }
             : lease,
         ),

@@ -78,8 +78,12 @@ async function tellNodes(tx: Transaction<unknown>, nodeIds: readonly string[]): 
   );
 }
 
+/** Whether it is in the work of its node. */
+function isIn({ leavingAt, endedAt }: Lease): boolean {
+  return leavingAt === undefined && endedAt === undefined;
+}
+
 function isNewToNode(before: Lease | undefined, after: Lease): boolean {
-  const isIn = (lease: Lease) => !lease.leavingAt && !lease.endedAt;
   if (!before) return isIn(after);
   return before.generation !== after.generation || isIn(before) !== isIn(after);
 }

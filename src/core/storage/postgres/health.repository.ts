@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 
+import type { ContainerStatus } from '../../types/models/container.js';
 import type { NodeStatus } from '../../types/models/node.js';
 import type { Sample } from '../../types/models/sample.js';
 
@@ -40,6 +41,14 @@ export class HealthRepository {
     const { rows } = await this.#ask<{ id: string; status: NodeStatus }>(
       "select id, status from nodes where status <> 'retired' order by id limit $1",
       [limit],
+    );
+    return rows;
+  }
+
+  /** How many containers have which status, of those that are not removed. */
+  async containerStatuses(): Promise<readonly { status: ContainerStatus; count: number }[]> {
+    const { rows } = await this.#ask<{ status: ContainerStatus; count: number }>(
+      "select status, count(*)::int as count from containers where removed_at is null or status = 'removing' group by status order by status",
     );
     return rows;
   }
