@@ -7,6 +7,7 @@ import type { ReplicaStats } from '../../src/contract/agent/channel.js';
 import type { RemoteWorld, Replica } from './remote-world.js';
 
 import { Channels } from '../../src/agent/channels/channels.js';
+import { roomIn } from '../../src/agent/channels/room.js';
 import { gridTls } from '../../src/agent/pinned-tls.js';
 import { AGENT_PATH, proofText } from '../../src/contract/agent/protocol.js';
 import { specOf } from '../../src/core/services/container/defaults.js';
@@ -53,10 +54,11 @@ export async function channelAgent(
     },
     statsOf: () => Promise.resolve(stats),
     send,
+    room: () => roomIn(socket),
     log: { error: (_, details) => void bugs.push(details) },
   });
   const asked: DaemonFrame[] = [];
-  const welcome = Promise.withResolvers<void>();
+  const welcome = Promise.withResolvers<number>();
   const prove = (nonce: string) => {
     const proof = {
       protocol: 1,
@@ -74,7 +76,7 @@ export async function channelAgent(
     const frame = JSON.parse(messageText(data)) as DaemonFrame;
     asked.push(frame);
     if ('hello' in frame) prove(frame.hello.nonce);
-    else if ('welcome' in frame) welcome.resolve();
+    else if ('welcome' in frame) welcome.resolve(frame.welcome.heartbeatSeconds);
     else if ('open' in frame) channels.open(frame.open);
     else if ('credit' in frame) channels.credit(frame.credit);
     else if ('feed' in frame) channels.feed(frame.feed);
@@ -85,7 +87,12 @@ export async function channelAgent(
     cut = { code, reason: reason.toString() };
     channels.closeAll();
   });
-  await welcome.promise;
+  const heartbeatSeconds = await welcome.promise;
+  let seq = 0;
+  const heartbeat = setInterval(() => {
+    seq += 1;
+    send({ heartbeat: { seq, at: new Date().toISOString(), observedGeneration: 0 } });
+  }, heartbeatSeconds * 1_000);
   return Object.assign(told, {
     runtime,
     channels,
@@ -134,6 +141,7 @@ export async function channelAgent(
     /** How the daemon has ended it. */
     closed: () => waitFor('the agent to be cut off', () => cut),
     async [Symbol.asyncDispose]() {
+      clearInterval(heartbeat);
       socket.terminate();
       runtime.close();
       await agent[Symbol.asyncDispose]();

@@ -22,6 +22,8 @@ export interface ChannelParts {
   readonly statsOf: (lease: string) => Promise<ReplicaStats | undefined>;
   /** Says it to the daemon, over the connection that these are the channels of. */
   readonly send: (frame: { readonly chunk: Chunk } | { readonly over: Over }) => void;
+  /** Resolves when the connection has room for another chunk, see `roomIn`. */
+  readonly room: () => Promise<void>;
   readonly log: { error(text: string, details: object): void };
 }
 
@@ -48,7 +50,7 @@ export class Channels {
       const message = `${MAX_CHANNELS} channels of this node are open already.`;
       return this.#parts.send({ over: { id, code: 'LIMIT_REACHED', message } });
     }
-    const channel = { outlet: new Outlet(opened, this.#parts.send) };
+    const channel = { outlet: new Outlet(opened, this.#parts.send, this.#parts.room) };
     this.#open.set(id, channel);
     void this.#serve(channel, opened);
   }

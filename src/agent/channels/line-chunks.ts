@@ -48,7 +48,7 @@ function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - 2;
 }
 
-/** As much from its start as takes no more than so many bytes, and no half character. */
+/** As much from its start as takes no more than so many bytes. Never half a character: as JSON a half takes more than the whole, which then fits, too. */
 function startOf(text: string, bytes: number): string {
   let from = Math.floor(bytes / MOST_BYTES);
   let to = Math.min(text.length, bytes);
@@ -57,6 +57,5 @@ function startOf(text: string, bytes: number): string {
     if (jsonBytes(text.slice(0, middle)) <= bytes) from = middle;
     else to = middle - 1;
   }
-  const last = text.charCodeAt(from - 1);
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? from - 1 : from);
+  return text.slice(0, from);
 }

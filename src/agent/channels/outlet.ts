@@ -10,6 +10,7 @@ export class Outlet {
   readonly limit: number;
   readonly #id: string;
   readonly #send: (frame: { readonly chunk: Chunk }) => void;
+  readonly #room: () => Promise<void>;
   readonly #over = new AbortController();
   #credit: number;
   #waiting: PromiseWithResolvers<void> | undefined;
@@ -17,11 +18,13 @@ export class Outlet {
   constructor(
     { id, credit, chunk }: { readonly id: string; readonly credit: number; readonly chunk: number },
     send: (frame: { readonly chunk: Chunk }) => void,
+    room: () => Promise<void>,
   ) {
     this.#id = id;
     this.limit = chunk;
     this.#credit = credit;
     this.#send = send;
+    this.#room = room;
   }
 
   /** Aborts when nobody reads any more. */
@@ -40,6 +43,8 @@ export class Outlet {
       this.#waiting = Promise.withResolvers();
       await this.#waiting.promise;
     }
+    // A line that is slower than all readers together holds them up as well, and not the heartbeats behind them.
+    await this.#room();
     return this.sendNow(said);
   }
 

@@ -45,6 +45,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** A replica that writes for ever; how often it was asked for more. */
 function endless() {
   const seen = { pulled: 0, ended: false };
+  const line = { room: Promise.resolve() };
   const frames: ({ chunk: Chunk } | { over: Over })[] = [];
   async function* logs() {
     try {
@@ -61,9 +62,10 @@ function endless() {
     replicaOf: (lease) => (lease === id(0) ? { runtime, containerId: 'c' } : undefined),
     statsOf: () => Promise.resolve(undefined),
     send: (frame) => void frames.push(frame),
+    room: () => line.room,
     log: { error: () => undefined },
   });
-  return { seen, frames, channels };
+  return { seen, frames, channels, line };
 }
 
 // Goal: an agent sends what was granted, and no reader is sent more than it takes.
@@ -167,6 +169,21 @@ describe('the channels of an agent', () => {
     await turn();
     expect(frames.at(-1)).toEqual({ over: { id: id(1) } });
     expect(seen.ended).toBe(true);
+  });
+
+  it('wait for a line that is slower than their readers', async () => {
+    const { frames, channels, line } = endless();
+    const room = Promise.withResolvers<void>();
+    line.room = room.promise;
+    channels.open(opened(1, 1_000));
+    await turn();
+    expect(frames).toEqual([]);
+
+    line.room = Promise.resolve();
+    room.resolve();
+    await turn();
+    expect(frames).toHaveLength(3);
+    channels.closeAll();
   });
 
   it('are so many, and say why there is no other', async () => {

@@ -64,6 +64,15 @@ describe('lines in chunks', () => {
     ]);
   });
 
+  it('are cut between characters, and not within one', () => {
+    const text = `x${'😀'.repeat(2_000)}`;
+
+    const chunks = [...lineChunks([{ at: '', stream: 'stdout', text }], 513)];
+
+    expect(chunks.flat().every(([, , part]) => part.isWellFormed())).toBe(true);
+    expect(chunks.length).toBeGreaterThan(10);
+  });
+
   it('are told in several where one is longer than a daemon keeps together', () => {
     const text = 'x'.repeat(200_000);
 
