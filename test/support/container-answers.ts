@@ -37,7 +37,7 @@ const secret = {
 };
 
 /** What a daemon answers about them. */
-export const containerAnswers: Answers = {
+export const containerAnswers = {
   'containers.list': () => ({ containers: [container] }),
   'containers.get': () => container,
   'containers.plan': () => ({
@@ -113,4 +113,4 @@ export const containerAnswers: Answers = {
   'secrets.list': () => ({ secrets: [secret] }),
   'secrets.set': () => secret,
   'secrets.remove': () => ({ ...secret, usedBy: [] }),
-};
+} satisfies Answers;
