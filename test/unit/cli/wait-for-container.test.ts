@@ -10,6 +10,10 @@ const at = (rest: Parameters<typeof containerNamed>[1]) =>
     aim: 'running',
   });
 
+const ended = (exitCode: number) => [
+  replica({ revision: 2, phase: 'exited', observedGeneration: 1, exitCode }),
+];
+
 // Goal: what is said to run is what was asked for, and not what ran before.
 describe('a container that is waited for', () => {
   it('is there when its replica runs in the wanted generation and revision', () => {
@@ -31,14 +35,11 @@ describe('a container that is waited for', () => {
 
   it('is there when it has done its work, where that is all that it was to do', () => {
     const { spec } = told;
-    const instances = (exitCode: number) => [
-      replica({ revision: 2, phase: 'exited', observedGeneration: 1, exitCode }),
-    ];
 
-    expect(at({ spec: { ...spec, restart: 'no' }, instances: instances(0) })).toBe(true);
-    expect(at({ spec, instances: instances(0) })).toBe(false);
+    expect(at({ spec: { ...spec, restart: 'no' }, instances: ended(0) })).toBe(true);
+    expect(at({ spec, instances: ended(0) })).toBe(false);
     expect(() =>
-      at({ status: 'exited', spec: { ...spec, restart: 'no' }, instances: instances(3) }),
+      at({ status: 'exited', spec: { ...spec, restart: 'no' }, instances: ended(3) }),
     ).toThrow(expect.objectContaining({ code: 'CONTAINER_FAILED' }));
   });
 
