@@ -19,7 +19,6 @@ export const liveValues = [
   { command: 'container exec', kind: 'containers' },
   { command: 'container stats', kind: 'containers' },
   { command: 'container events', kind: 'containers' },
-  { command: 'container scale', kind: 'containers' },
   { command: 'container update', kind: 'containers' },
   { command: 'container rollback', kind: 'containers' },
   { command: 'container history', kind: 'containers' },

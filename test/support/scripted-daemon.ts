@@ -114,7 +114,7 @@ async function respond(
     calls.push(call);
     const answer = answers[call.operation];
     if (!answer) throw new AppError('CAPABILITY_MISSING', `Not scripted: ${call.operation}.`);
-    const value = await answer(call, response);
+    const value: unknown = await Promise.resolve(answer(call, response));
     if (value === undefined) return;
     const spec: { readonly httpStatus?: number } = registry[call.operation];
     send(response, spec.httpStatus ?? 200, 'application/json', value);

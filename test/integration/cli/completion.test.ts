@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { argumentKinds, flagKinds } from '../../../scripts/completion/live-values.mjs';
 import { runCli, runProgramOnTerminal, runShell } from '../../support/cli.js';
+import { containerAnswers } from '../../support/container-answers.js';
 import { missing } from '../../support/requirements.js';
 import { nodeNamed, scriptedDaemon, scriptedServer } from '../../support/scripted-daemon.js';
 import { stick } from '../../support/scripted-write.js';
@@ -15,6 +16,8 @@ const OPERATION = '018f6e2a-0000-7000-8000-0000000000aa';
 const worth = () =>
   scriptedDaemon({
     'nodes.list': () => ({ nodes: [nodeNamed('attic'), nodeNamed('cellar')] }),
+    'containers.list': containerAnswers['containers.list'],
+    'secrets.list': containerAnswers['secrets.list'],
     'drives.list': () => ({ drives: [stick] }),
     'roles.list': () => ({
       roles: ['admin', 'viewer'].map((name) => ({
@@ -63,6 +66,8 @@ async function inFish(line: string): Promise<(string | undefined)[]> {
 describe('the values for completion', () => {
   it.each([
     ['nodes', 'attic\ncellar\n'],
+    ['containers', 'web\n'],
+    ['secrets', 'db\n'],
     ['drives', '/dev/sdz\n'],
     ['operations', `${OPERATION}\n`],
     ['roles', 'admin\nviewer\n'],

@@ -28,7 +28,7 @@ const bytesOf = (written: readonly Written[]) =>
 
 /** A command in a container that says back what is written to it, and ends with a status at the end of its input, or on Ctrl-D. */
 function echoing(exitCode: number): Answers {
-  let send: (item: unknown) => void = () => undefined;
+  let send: ReturnType<typeof openStream> | undefined;
   let isTerminal = false;
   return {
     'containers.exec': ({ body }, response) => {
@@ -41,9 +41,9 @@ function echoing(exitCode: number): Answers {
     'containers.execInput': ({ body }) => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
       const { base64: text, end } = body as Written;
-      if (text !== undefined) send({ stream: 'stdout', base64: text });
+      if (text !== undefined) send?.({ stream: 'stdout', base64: text });
       const isEof = text !== undefined && Buffer.from(text, 'base64').includes(4);
-      if (end || (isTerminal && isEof)) send({ exitCode });
+      if (end || (isTerminal && isEof)) send?.({ exitCode });
       return {};
     },
   };

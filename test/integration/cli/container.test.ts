@@ -1,19 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import type { OperationOutput } from '../../../src/contract/registry.js';
 
 import { AppError } from '../../../src/core/types/errors/app-error.js';
-import { documentOf, runCli, runOnTerminal, runShell } from '../../support/cli.js';
+import { runCli, runOnTerminal } from '../../support/cli.js';
 import {
   CONTAINER_ID,
   containerNamed,
   openStream,
   replica,
   runningReplica,
-  streamOf,
 } from '../../support/scripted-container.js';
 import { type Answers, nodeNamed, scriptedDaemon } from '../../support/scripted-daemon.js';
 
@@ -45,6 +41,20 @@ function coming(states: readonly Details[]): Answers {
     },
   };
 }
+
+/** Two replicas in these phases. */
+const two = (...phases: ['assigned' | 'pulling' | 'running', 'assigned' | 'pulling' | 'running']) =>
+  containerNamed('web', {
+    replicas: 2,
+    instances: phases.map((phase, index) =>
+      replica({
+        replica: index + 1,
+        phase,
+        observedGeneration: phase === 'running' ? 1 : 0,
+        ports: [{ host: 32_768, container: 80, protocol: 'tcp' }],
+      }),
+    ),
+  });
 
 const begun = containerNamed('web', {
   status: 'deploying',
@@ -116,20 +126,6 @@ describe('container deploy', () => {
   });
 
   it('waits until every replica runs in the wanted generation, and tells the way', async () => {
-    const two = (
-      ...phases: ['assigned' | 'pulling' | 'running', 'assigned' | 'pulling' | 'running']
-    ) =>
-      containerNamed('web', {
-        replicas: 2,
-        instances: phases.map((phase, index) =>
-          replica({
-            replica: index + 1,
-            phase,
-            observedGeneration: phase === 'running' ? 1 : 0,
-            ports: [{ host: 32_768, container: 80, protocol: 'tcp' }],
-          }),
-        ),
-      });
     await using daemon = await scriptedDaemon(
       coming([
         two('assigned', 'assigned'),
@@ -343,275 +339,6 @@ describe('the commands that change a container', () => {
     expect(daemon.calls.at(-1)).toMatchObject({
       operation: 'containers.remove',
       query: { volumes: 'true' },
-    });
-  });
-});
-
-describe('container logs', () => {
-  const line = (at: number, stream: string, text: string) => ({
-    at: `2026-01-02T03:04:0${at}Z`,
-    stream,
-    text,
-  });
-  const answers = (replicas: number, many = 1): Answers => ({
-    'containers.get': () => containerNamed('web', { replicas }),
-    'containers.logs': (_, response) =>
-      streamOf(response, [
-        ...Array.from({ length: many }, () => ({
-          replica: 1,
-          node: 'node-01',
-          lines: [line(1, 'stdout', 'out'), line(2, 'stderr', 'err')],
-        })),
-        { replica: 2, node: 'node-02', lines: [line(3, 'stdout', 'two')] },
-        { replica: 2, node: 'node-02', missing: 'its node went away' },
-      ]),
-  });
-
-  it('keep the two outputs apart, and say of which replica a line is', async () => {
-    await using daemon = await scriptedDaemon(answers(2));
-
-    const { stdout, stderr, status } = await runCli(
-      words('container logs web --timestamps --tail 5 --since 2026-01-02T03:04:05Z'),
-      daemon,
-    );
-
-    expect(stdout).toBe('web-1 | 2026-01-02T03:04:01Z out\nweb-2 | 2026-01-02T03:04:03Z two\n');
-    expect(stderr).toBe(
-      'web-1 | 2026-01-02T03:04:02Z err\nReplica 2 on node-02: its node went away\n',
-    );
-    expect(status).toBe(0);
-    expect(daemon.calls[1]?.query).toEqual({ since: '2026-01-02T03:04:05Z', tail: '5' });
-  });
-
-  it('are one object a line under --json', async () => {
-    await using daemon = await scriptedDaemon(answers(1));
-
-    const { stdout } = await runCli(words('container logs web --json'), daemon);
-
-    expect(JSON.parse(stdout.split('\n')[1] ?? '')).toEqual({
-      schemaVersion: 1,
-      replica: 1,
-      node: 'node-01',
-      ...line(2, 'stderr', 'err'),
-    });
-  });
-
-  it('end quietly when nobody reads on', async () => {
-    await using daemon = await scriptedDaemon(answers(1, 20_000));
-
-    const { stdout, stderr } = await runShell(
-      'syntropy container logs web 2>/dev/null | head -2; echo "${PIPESTATUS[0]}"',
-      daemon,
-    );
-
-    expect([stdout, stderr]).toEqual(['out\nout\n0\n', '']);
-  });
-
-  it('fail when the daemon ends them before they are complete', async () => {
-    await using daemon = await scriptedDaemon({
-      'containers.get': () => containerNamed('web'),
-      'containers.logs': (_, response) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream' });
-        response.end('event: end\ndata: {"reason":"slow_reader"}\n\n');
-        return undefined;
-      },
-    });
-
-    expect((await runCli(words('container logs web'), daemon)).status).toBe(6);
-  });
-});
-
-// Goal: what is set is what was handed over, to the byte, and never an argument.
-describe('container secret set', () => {
-  const answers: Answers = {
-    'secrets.set': ({ params }) => ({
-      id: CONTAINER_ID,
-      name: params['name'] ?? '',
-      owner: containerNamed('x').owner,
-      usedBy: [],
-      createdAt: '2026-01-02T03:04:05.000Z',
-      updatedAt: '2026-01-02T03:04:05.000Z',
-      version: 1,
-    }),
-  };
-
-  it.each([
-    ['printf "pw\\n" | syntropy container secret set db', 'pw'],
-    ['printf "pw\\n" | syntropy container secret set db --raw', 'pw\n'],
-    ['printf "pw\\n" > f; syntropy container secret set db --from-file f', 'pw\n'],
-    ['printf "\\377\\0x" | syntropy container secret set db', '\u00FF\0x'],
-  ])('by %s', async (script, value) => {
-    await using daemon = await scriptedDaemon(answers);
-
-    const { stderr, status } = await runShell(script, { ...daemon, cwd: daemon.stateDir });
-
-    expect([stderr, status]).toEqual(['', 0]);
-    expect(daemon.calls[0]?.body).toEqual({
-      base64: Buffer.from(value, 'latin1').toString('base64'),
-    });
-  });
-
-  it.each(['printf ""', 'printf "\\n"', 'head -c 65537 /dev/zero'])(
-    'refuses %s',
-    async (script) => {
-      await using daemon = await scriptedDaemon(answers);
-
-      const { status } = await runShell(`${script} | syntropy container secret set db`, daemon);
-
-      expect([status, daemon.calls]).toEqual([2, []]);
-    },
-  );
-});
-
-// Goal: an app is what its file says, and a file that cannot be has changed nothing.
-describe('container apply', () => {
-  const app = 'name: shop\nservices:\n  web: {image: nginx}\n  db: {image: postgres}\n';
-  const plan = (name: string): OperationOutput<'containers.plan'> => {
-    const { spec, payFrom } = containerNamed(name);
-    return {
-      name,
-      action: 'create',
-      spec,
-      replicas: 1,
-      payFrom,
-      placements: [],
-      rejections: [],
-      unconfined: [],
-      changed: [],
-      warnings: [],
-    };
-  };
-  const answers = (refused?: string): Answers => ({
-    'containers.plan': ({ body }) => {
-      const name =
-        typeof body === 'object' && body !== null && 'name' in body ? String(body.name) : '';
-      if (name === refused) throw new AppError('NO_PLACE', 'No node has room.');
-      return plan(name);
-    },
-    'containers.apply': ({ params }) => ({
-      container: containerNamed(params['name'] ?? ''),
-      outcome: 'created',
-    }),
-    'containers.list': () => ({
-      containers: [
-        containerNamed('shop-web'),
-        containerNamed('shop-old', { id: '018f6e2a-0000-7000-8000-0000000000c2' }),
-      ],
-    }),
-    'containers.remove': () => containerNamed('shop-old', { status: 'removing' }),
-    'sessions.get': () => ({
-      member: containerNamed('x').owner,
-      roles: ['admin'],
-      permissions: [],
-      via: 'socket',
-    }),
-  });
-  const operations = (daemon: {
-    calls: readonly { operation: string; params: Readonly<Record<string, string>> }[];
-  }) =>
-    daemon.calls.map(({ operation, params }) => [operation, ...Object.values(params)].join(' '));
-
-  it('asks for each service in the order of the file, after every check', async () => {
-    await using daemon = await scriptedDaemon(answers());
-
-    const { stdout, status } = await runCli(words('container apply -f - --prune --yes --no-wait'), {
-      ...daemon,
-      stdin: app,
-    });
-
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/shop-web +created +running +node-01\nshop-db +created/);
-    expect(stdout).toContain('Removed container shop-old.');
-    expect(operations(daemon)).toEqual([
-      'containers.plan',
-      'containers.plan',
-      'sessions.get',
-      'containers.list',
-      'containers.apply shop-web',
-      'containers.apply shop-db',
-      'containers.remove 018f6e2a-0000-7000-8000-0000000000c2',
-    ]);
-  });
-
-  it('changes nothing when one of them cannot be, and says which', async () => {
-    await using daemon = await scriptedDaemon(answers('shop-db'));
-
-    const { stderr, status } = await runCli(words('container apply -f -'), {
-      ...daemon,
-      stdin: app,
-    });
-
-    expect([status, stderr]).toEqual([
-      5,
-      expect.stringContaining('shop-db: No node has room. Nothing was changed.'),
-    ]);
-    expect(operations(daemon)).toEqual(['containers.plan', 'containers.plan']);
-  });
-
-  it('makes no call of a file that is not understood', async () => {
-    await using daemon = await scriptedDaemon(answers());
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-apply-'));
-    try {
-      const file = path.join(folder, 'app.yaml');
-      await writeFile(file, `${app}    networks: [x]\n`);
-      const { stdout, status } = await runCli(['container', 'apply', '-f', file, '--json'], daemon);
-      expect([status, daemon.calls]).toEqual([2, []]);
-      expect(errorOf(stdout)).toMatchObject({ code: 'APP_FILE_INVALID', details: { line: 5 } });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-});
-
-describe('what is shown of a container', () => {
-  it('says how old the word of a node is that is away', async () => {
-    await using daemon = await scriptedDaemon({
-      'containers.get': () =>
-        containerNamed('web', {
-          status: 'unknown',
-          observedAt: '2026-01-02T03:04:05.000Z',
-          instances: [
-            runningReplica({
-              phase: 'unknown',
-              ports: [{ host: 8080, container: 80, protocol: 'tcp' }],
-            }),
-          ],
-        }),
-      'containers.usage': () => ({ container: { id: CONTAINER_ID, name: 'web' }, usage: [] }),
-    });
-
-    const { stdout } = await runCli(words('container status web'), daemon);
-
-    expect(stdout).toMatch(/As of: +\S+.* ago: nothing is heard of node-01/);
-    expect(stdout).toContain('node-01:8080');
-  });
-
-  it('is the last of its events, from as many pages as there are', async () => {
-    const event = (cursor: number) => ({
-      cursor: String(cursor),
-      type: 'container.updated',
-      object: { kind: 'container', id: CONTAINER_ID },
-      payload: {},
-      createdAt: '2026-01-02T03:04:05.000Z',
-    });
-    await using daemon = await scriptedDaemon({
-      'containers.get': () => containerNamed('web'),
-      'events.list': ({ query }) => {
-        const after = Number(query['after']);
-        const events = Array.from({ length: Math.min(500, 700 - after) }, (_, index) =>
-          event(after + index + 1),
-        );
-        return { events, cursor: String(after + events.length) };
-      },
-    });
-
-    const document = documentOf(
-      await runCli(words('container events web --limit 2 --json'), daemon),
-    );
-
-    expect(document).toMatchObject({
-      events: [{ cursor: '699' }, { cursor: '700' }],
-      cursor: '700',
     });
   });
 });

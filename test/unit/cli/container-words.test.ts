@@ -18,6 +18,8 @@ import { formatVolume, parseVolume } from '../../../src/cli/volumes.js';
 import { wordsAfterDashes } from '../../../src/cli/words-after.js';
 
 const usageError = expect.objectContaining({ code: 'USAGE_INVALID' });
+const withoutEnd = (text: string) => withoutLineEnd(Buffer.from(text)).toString();
+const words = (...inputs: string[]) => inputs.map((input) => ({ type: 'arg', input }));
 const port = fc.integer({ min: 1, max: 65_535 });
 
 // Goal: what people know from `docker run` means the same here, and what cannot be meant is refused.
@@ -211,21 +213,17 @@ describe('other words of a container', () => {
   });
 
   it('a secret loses one line end, and nothing else', () => {
-    const bytes = (text: string) => withoutLineEnd(Buffer.from(text)).toString();
-
-    expect([bytes('a'), bytes('a\n'), bytes('a\r\n'), bytes('a\n\n'), bytes('\n')]).toEqual([
-      'a',
-      'a',
-      'a',
-      'a\n',
-      '',
-    ]);
+    expect([
+      withoutEnd('a'),
+      withoutEnd('a\n'),
+      withoutEnd('a\r\n'),
+      withoutEnd('a\n\n'),
+      withoutEnd('\n'),
+    ]).toEqual(['a', 'a', 'a', 'a\n', '']);
   });
 });
 
 describe('the words after --', () => {
-  const words = (...inputs: string[]) => inputs.map((input) => ({ type: 'arg', input }));
-
   it('keep their order when one occurs twice', () => {
     const argv = ['web', '--', 'echo', 'a', 'b', 'a'];
 

@@ -1,0 +1,113 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { OperationOutput } from '../../../src/contract/registry.js';
+
+import { AppError } from '../../../src/core/types/errors/app-error.js';
+import { runCli } from '../../support/cli.js';
+import { containerNamed } from '../../support/scripted-container.js';
+import { type Answers, scriptedDaemon } from '../../support/scripted-daemon.js';
+
+const words = (line: string) => line.split(' ');
+const errorOf = (stdout: string): unknown => JSON.parse(stdout).error;
+
+const app = 'name: shop\nservices:\n  web: {image: nginx}\n  db: {image: postgres}\n';
+const plan = (name: string): OperationOutput<'containers.plan'> => {
+  const { spec, payFrom } = containerNamed(name);
+  return {
+    name,
+    action: 'create',
+    spec,
+    replicas: 1,
+    payFrom,
+    placements: [],
+    rejections: [],
+    unconfined: [],
+    changed: [],
+    warnings: [],
+  };
+};
+const answers = (refused?: string): Answers => ({
+  'containers.plan': ({ body }) => {
+    const name =
+      typeof body === 'object' && body !== null && 'name' in body ? String(body.name) : '';
+    if (name === refused) throw new AppError('NO_PLACE', 'No node has room.');
+    return plan(name);
+  },
+  'containers.apply': ({ params }) => ({
+    container: containerNamed(params['name'] ?? ''),
+    outcome: 'created',
+  }),
+  'containers.list': () => ({
+    containers: [
+      containerNamed('shop-web'),
+      containerNamed('shop-old', { id: '018f6e2a-0000-7000-8000-0000000000c2' }),
+    ],
+  }),
+  'containers.remove': () => containerNamed('shop-old', { status: 'removing' }),
+  'sessions.get': () => ({
+    member: containerNamed('x').owner,
+    roles: ['admin'],
+    permissions: [],
+    via: 'socket',
+  }),
+});
+const operations = (daemon: {
+  calls: readonly { operation: string; params: Readonly<Record<string, string>> }[];
+}) => daemon.calls.map(({ operation, params }) => [operation, ...Object.values(params)].join(' '));
+
+// Goal: an app is what its file says, and a file that cannot be has changed nothing.
+describe('container apply', () => {
+  it('asks for each service in the order of the file, after every check', async () => {
+    await using daemon = await scriptedDaemon(answers());
+
+    const { stdout, status } = await runCli(words('container apply -f - --prune --yes --no-wait'), {
+      ...daemon,
+      stdin: app,
+    });
+
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/shop-web +created +running +node-01\nshop-db +created/);
+    expect(stdout).toContain('Removed container shop-old.');
+    expect(operations(daemon)).toEqual([
+      'containers.plan',
+      'containers.plan',
+      'sessions.get',
+      'containers.list',
+      'containers.apply shop-web',
+      'containers.apply shop-db',
+      'containers.remove 018f6e2a-0000-7000-8000-0000000000c2',
+    ]);
+  });
+
+  it('changes nothing when one of them cannot be, and says which', async () => {
+    await using daemon = await scriptedDaemon(answers('shop-db'));
+
+    const { stderr, status } = await runCli(words('container apply -f -'), {
+      ...daemon,
+      stdin: app,
+    });
+
+    expect([status, stderr]).toEqual([
+      5,
+      expect.stringContaining('shop-db: No node has room. Nothing was changed.'),
+    ]);
+    expect(operations(daemon)).toEqual(['containers.plan', 'containers.plan']);
+  });
+
+  it('makes no call of a file that is not understood', async () => {
+    await using daemon = await scriptedDaemon(answers());
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-apply-'));
+    try {
+      const file = path.join(folder, 'app.yaml');
+      await writeFile(file, `${app}    networks: [x]\n`);
+      const { stdout, status } = await runCli(['container', 'apply', '-f', file, '--json'], daemon);
+      expect([status, daemon.calls]).toEqual([2, []]);
+      expect(errorOf(stdout)).toMatchObject({ code: 'APP_FILE_INVALID', details: { line: 5 } });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
