@@ -25,6 +25,7 @@ import { latestOnly } from '../core/utils/latest-only.js';
 import { isErrorCode } from '../core/types/errors/codes.js';
 import { slept } from '../core/utils/slept.js';
 import { toldPauseMs } from './back-off.js';
+import { roomIn } from './channels/room.js';
 import { LogStreams } from './log-streams.js';
 import { connectionFailure, gridTls } from './pinned-tls.js';
 
@@ -223,7 +224,10 @@ class Connection {
     }, welcome.heartbeatSeconds * 1_000);
     this.#orders.offer(welcome.desired);
     this.#tellHardware();
-    this.#work = this.#parts.work?.connect((frame) => this.#send(frame));
+    this.#work = this.#parts.work?.connect(
+      (frame) => this.#send(frame),
+      () => roomIn(this.#socket),
+    );
   }
 
   #tellHardware(): void {

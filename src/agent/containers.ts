@@ -3,7 +3,9 @@ import path from 'node:path';
 import type { ContainerRuntime } from '../core/services/container/runtime.ports.js';
 import type { WorkOptions } from './work/work.js';
 
+import { Channels } from './channels/channels.js';
 import { interfaceCounters } from '../core/platform/linux/interface-counters.js';
+import { hostLentMachine } from '../core/platform/linux/lent-machine.js';
 import { AppError } from '../core/types/errors/app-error.js';
 
 /** What the owner of a machine says of the containers on it. */
@@ -46,7 +48,11 @@ export function hostContainers({ engine, allowBind }: ContainersAllowed): WorkOp
   return {
     source: () => engineOf(engine),
     allowBind,
-    ...(process.platform === 'linux' ? { interfaces: interfaceCounters } : {}),
+    lent: hostLentMachine,
+    channels: (parts) => new Channels(parts),
+    ...(process.platform === 'linux'
+      ? { interfaces: (pid: number) => interfaceCounters(pid) }
+      : {}),
   };
 }
 

@@ -99,7 +99,7 @@ export async function workNode(options: WorkNodeOptions = {}) {
       const work = await Work.open({
         source: source ?? options.source ?? (() => Promise.resolve(shared(runtime))),
         allowBind: options.allowBind ?? [],
-        lent: options.lent,
+        lent: () => options.lent,
         ...(options.interfaces ? { interfaces: options.interfaces } : {}),
         directory,
         node: NODE,
@@ -122,7 +122,7 @@ export async function workNode(options: WorkNodeOptions = {}) {
     },
     /** The daemon is there. It says all of the work again. */
     connect: () => {
-      link = life.work.connect(receive);
+      link = life.work.connect(receive, () => Promise.resolve());
       if (generation > 0) tell();
       return link;
     },

@@ -24,7 +24,7 @@ export interface ChannelParts {
   readonly send: (frame: { readonly chunk: Chunk } | { readonly over: Over }) => void;
   /** Resolves when the connection has room for another chunk, see `roomIn`. */
   readonly room: () => Promise<void>;
-  readonly log: { error(text: string, details: object): void };
+  readonly log: { error(text: string, details: { readonly reason: string }): void };
 }
 
 type Ending = Omit<Over, 'id'>;
@@ -117,7 +117,7 @@ export class Channels {
       const isExit = typeof exitCode === 'number' && exitCode >= 0 && exitCode <= 255;
       return { code, message: message.slice(0, MAX_MESSAGE), ...(isExit ? { exitCode } : {}) };
     }
-    this.#parts.log.error('a channel hit a bug', { err: error });
+    this.#parts.log.error('a channel hit a bug', { reason: String(error) });
     return { code: 'INTERNAL', message: 'The agent hit a bug.' };
   }
 }

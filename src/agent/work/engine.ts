@@ -21,6 +21,7 @@ export type EngineSource = () => Promise<ContainerRuntime>;
 /** The container engine of this machine, for as long as it answers. */
 export class Engine {
   readonly #source: EngineSource;
+  readonly #onFacts: (facts: RuntimeFacts) => Promise<void>;
   readonly #log: Log;
   /** Kept for as long as this process: what was made with one engine is not looked for at another. */
   #runtime: ContainerRuntime | undefined;
@@ -29,8 +30,10 @@ export class Engine {
   #failures = 0;
   #hasLooked = false;
 
-  constructor(source: EngineSource, log: Log) {
+  /** @param onFacts - told of an engine before anything is done with it. */
+  constructor(source: EngineSource, onFacts: (facts: RuntimeFacts) => Promise<void>, log: Log) {
     this.#source = source;
+    this.#onFacts = onFacts;
     this.#log = log;
   }
 
@@ -61,10 +64,12 @@ export class Engine {
     const isFirst = !this.#hasLooked;
     try {
       this.#runtime ??= await this.#source();
-      this.#facts = await this.#runtime.facts();
+      const facts = await this.#runtime.facts();
+      await this.#onFacts(facts);
+      this.#facts = facts;
       this.#problem = undefined;
       this.#failures = 0;
-      const { kind, version } = this.#facts;
+      const { kind, version } = facts;
       this.#log.info('the container engine answers', { kind, version });
       return true;
     } catch (error) {

@@ -1,9 +1,6 @@
-import type {
-  ContainerRuntime,
-  FoundImage,
-  LentMachine,
-} from '../../core/services/container/runtime.ports.js';
+import type { ContainerRuntime, FoundImage } from '../../core/services/container/runtime.ports.js';
 import type { Failure, Held, LeaseRecord } from './lease.js';
+import type { LentPart } from './lent-part.js';
 import type { Step } from './plan.js';
 import type { SecretFiles } from './secret-files.js';
 import type { Meter } from './usage.js';
@@ -27,7 +24,7 @@ export interface StepParts {
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
   readonly secrets: Pick<SecretFiles, 'paths' | 'registryAuth' | 'keepOnly'>;
   readonly allowBind: readonly string[];
-  readonly lent: LentMachine | undefined;
+  readonly lent: Pick<LentPart, 'openLease' | 'closeLease'>;
   readonly meter: Pick<Meter, 'end' | 'forget'>;
 }
 
@@ -142,7 +139,7 @@ export class Steps {
     for (const { source } of of.spec.volumes) {
       if (source.startsWith('/')) binds.set(source, await allowedBind(source, allowBind));
     }
-    const cgroupParent = await lent?.openLease(of.lease);
+    const cgroupParent = await lent.openLease(of.lease);
     const spec = runSpec(of, {
       node,
       imageId: image?.id ?? of.spec.image,
@@ -201,7 +198,7 @@ export class Steps {
     const { files, secrets, lent, meter } = this.#parts;
     // What counts it goes when the last of it lies on the disk, and is forgotten when that has gone: so it is told once, however often this is done.
     await meter.end(lease);
-    await lent?.closeLease(lease);
+    await lent.closeLease(lease);
     await meter.forget(lease);
     await files.change(({ leases, ended }) => {
       const record = leases.get(lease);

@@ -1,4 +1,4 @@
-import type { LentMachine } from '../../core/services/container/runtime.ports.js';
+import type { LentPart } from './lent-part.js';
 import type { UsageRecordFrame } from '../../contract/agent/work.js';
 import type { Log } from '../log.js';
 import type { Running } from './reconciler.js';
@@ -19,7 +19,7 @@ export interface InterfaceCounts {
 
 export interface MeterParts {
   readonly journal: UsageJournal;
-  readonly lent: Pick<LentMachine, 'counters'> | undefined;
+  readonly lent: Pick<LentPart, 'counters'>;
   /** Undefined where there is no such process, or nothing to read. */
   readonly interfaces: (pid: number) => Promise<InterfaceCounts | undefined>;
   /** The start of the machine that this is. */
@@ -180,7 +180,7 @@ export class Meter {
     const { running } = metered;
     const pid = running?.pid;
     const [counters, net] = await Promise.all([
-      lent?.counters(lease).catch(() => undefined),
+      lent.counters(lease).catch(() => undefined),
       pid === undefined ? undefined : interfaces(pid).catch(() => undefined),
     ]);
     if (pid !== undefined && !net && metered.toldGone !== running?.run) {

@@ -1,5 +1,5 @@
 import type { AgentFrame } from '../../contract/agent/protocol.js';
-import type { ContainerRuntime, LentMachine } from '../../core/services/container/runtime.ports.js';
+import type { ContainerRuntime } from '../../core/services/container/runtime.ports.js';
 import type { Offer } from '../../core/types/models/agent.js';
 import type { Log } from '../log.js';
 
@@ -7,6 +7,7 @@ import { slept } from '../../core/utils/slept.js';
 import { Assignments } from './assignments.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
+import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
 import { type InterfaceCounts, Meter } from './usage.js';
@@ -25,7 +26,8 @@ export interface WorkOptions {
   readonly source: EngineSource;
   /** Folders of this machine that containers may have. */
   readonly allowBind: readonly string[];
-  readonly lent?: LentMachine | undefined;
+  /** Absent: nothing but their own limits holds them. */
+  readonly lent?: OpenLent;
   readonly interfaces?: (pid: number) => Promise<InterfaceCounts | undefined>;
   readonly channels?: (parts: ChannelParts) => ChannelPort;
 }
@@ -35,6 +37,8 @@ export interface ChannelParts {
   readonly replicaOf: (lease: string) => Replica | undefined;
   readonly statsOf: (lease: string) => Promise<ReplicaStats | undefined>;
   readonly send: (frame: AgentFrame) => void;
+  /** Resolves when the connection has room for another chunk. */
+  readonly room: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -71,18 +75,21 @@ export class Work {
   readonly #secrets: SecretFiles;
   readonly #journal: UsageJournal;
   readonly #engine: Engine;
+  readonly #lent: LentPart;
   readonly #meter: Meter;
   readonly #assignments: Assignments;
   readonly #reconciler: Reconciler;
   #link: WorkLink | undefined;
 
   private constructor(parts: WorkParts, files: WorkFiles, journal: UsageJournal) {
-    const { directory, node, bootId, log, lent, interfaces = NO_INTERFACES, allowBind } = parts;
+    const { directory, node, bootId, log, interfaces = NO_INTERFACES, allowBind } = parts;
+    const lent = new LentPart(`syntropy-${node.slice(0, 8)}`, parts.lent, log);
+    this.#lent = lent;
     this.#parts = parts;
     this.#files = files;
     this.#journal = journal;
     this.#secrets = new SecretFiles(directory);
-    this.#engine = new Engine(parts.source, log);
+    this.#engine = new Engine(parts.source, (facts) => lent.opened(facts), log);
     this.#meter = new Meter({
       journal,
       lent,
@@ -140,14 +147,14 @@ export class Work {
   }
 
   /** A daemon is there, and is told how it stands. One connection at a time. */
-  connect(send: (frame: AgentFrame) => void): WorkLink {
+  connect(send: (frame: AgentFrame) => void, room: () => Promise<void>): WorkLink {
     this.#link?.close();
     const { channels, log } = this.#parts;
     const replicaOf = (lease: string) => this.replicaOf(lease);
     const statsOf = (lease: string) => Promise.resolve(this.#statsOf(lease));
     const link = new WorkLink({
       send,
-      channels: channels?.({ replicaOf, statsOf, send, log }),
+      channels: channels?.({ replicaOf, statsOf, send, room, log }),
       journal: this.#journal,
       header: () => this.#header(),
       report: (lease) => this.#reconciler.report(lease),
@@ -165,14 +172,9 @@ export class Work {
     return link;
   }
 
-  /** What the owner lends to all containers together. What cannot be kept to is told of: their own limits hold still. */
-  async lend({ cpuMillis = 0, memoryBytes = 0 }: Offer): Promise<void> {
-    const { lent, log } = this.#parts;
-    try {
-      await lent?.setCap({ cpuMillis, memoryBytes });
-    } catch (error) {
-      log.error('the offer could not be made a limit of this machine', { reason: String(error) });
-    }
+  /** What the owner lends to all containers together. Never rejects. */
+  lend({ cpuMillis = 0, memoryBytes = 0 }: Offer): Promise<void> {
+    return this.#lent.lend({ cpuMillis, memoryBytes });
   }
 
   /** What a lease has on the engine now. */

@@ -173,7 +173,7 @@ describe.each([
         const before = await interfaceCounters(pid);
         const got = Number(await engine.reach('curl', ...ask).catch(() => '0'));
         const after = await interfaceCounters(pid);
-        const sent = (after?.tx ?? 0) - (before?.tx ?? 0);
+        const sent = (after?.txBytes ?? 0) - (before?.txBytes ?? 0);
         return got > 1_000_000 ? { got, sent } : undefined;
       });
       expect(sizeBytes.sent).toBeGreaterThan(sizeBytes.got);

@@ -171,7 +171,11 @@ describe('the counters of a network', () => {
       await mkdir(folder.file(`${pid}/ns`));
       await symlink(net, folder.file(`${pid}/ns/net`));
     }
-    expect(await interfaceCounters(42, folder.path)).toEqual({ rx: 110, tx: 220 });
+    expect(await interfaceCounters(42, folder.path)).toEqual({
+      namespace: 'net:[2]',
+      rxBytes: 110,
+      txBytes: 220,
+    });
     expect(await interfaceCounters(41, folder.path)).toBeUndefined();
     expect(await interfaceCounters(43, folder.path)).toBeUndefined();
   });

@@ -14,12 +14,15 @@ export interface InterfaceCounters {
  * Over all interfaces but `lo`. Undefined where there is no such process any more, or where its network is this machine's own: that would be
  * everybody's traffic.
  */
-export async function interfaceCounters(pid: number): Promise<InterfaceCounters | undefined> {
+export async function interfaceCounters(
+  pid: number,
+  proc = '/proc',
+): Promise<InterfaceCounters | undefined> {
   try {
     const [namespace, own, text] = await Promise.all([
-      readlink(`/proc/${pid}/ns/net`),
-      readlink('/proc/self/ns/net'),
-      readFile(`/proc/${pid}/net/dev`, 'utf8'),
+      readlink(`${proc}/${pid}/ns/net`),
+      readlink(`${proc}/self/ns/net`),
+      readFile(`${proc}/${pid}/net/dev`, 'utf8'),
     ]);
     if (namespace === own) return undefined;
     let [rxBytes, txBytes] = [0, 0];
