@@ -90,3 +90,10 @@ export function matching(
   const same = containers.filter((one) => one.specHash === specHash);
   return same.find(isLive) ?? same[0];
 }
+
+/** A run of a container, as it is metered. */
+export interface Running {
+  readonly pid: number;
+  /** Tells one run from another. */
+  readonly run: string;
+}

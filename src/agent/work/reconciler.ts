@@ -7,7 +7,7 @@ import type { WorkFiles } from './work-files.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { slept } from '../../core/utils/slept.js';
 import { HealthProbes } from './health.js';
-import { effective, isLive, type LeaseRecord, matching } from './lease.js';
+import { effective, isLive, type LeaseRecord, matching, type Running } from './lease.js';
 import { endedReport, leaseReport } from './lease-report.js';
 import { Memories } from './memories.js';
 import { plan, planStrays, type Step } from './plan.js';
@@ -40,12 +40,6 @@ export interface ReconcilerParts extends StepParts {
   readonly onRunning: (running: ReadonlyMap<string, Running | undefined>) => void;
   /** This process's own clock. */
   readonly nowMs?: () => number;
-}
-
-export interface Running {
-  readonly pid: number;
-  /** Tells one run from another. */
-  readonly run: string;
 }
 
 interface Run {

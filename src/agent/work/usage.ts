@@ -1,7 +1,7 @@
 import type { LentPart } from './lent-part.js';
 import type { UsageRecordFrame } from '../../contract/agent/work.js';
 import type { Log } from '../log.js';
-import type { Running } from './reconciler.js';
+import type { Running } from './lease.js';
 import type { Baseline, UsageJournal } from './usage-journal.js';
 
 import { slept } from '../../core/utils/slept.js';

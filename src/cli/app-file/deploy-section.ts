@@ -1,5 +1,5 @@
 import type { Item, Keys } from './items.js';
-import type { Draft } from './service.js';
+import type { Draft } from './draft.js';
 
 import { parseCpus, parseMemory } from '../quantities.js';
 import { quoted } from '../../core/utils/quoted.js';

@@ -1,4 +1,4 @@
-import type { OperationInput } from '../../contract/registry.js';
+import type { Draft, ServiceInput } from './draft.js';
 import type { Item, Keys, Place } from './items.js';
 
 import { parseRestart } from '../container-words.js';
@@ -22,11 +22,6 @@ import {
 } from './items.js';
 import { secretOf } from './secrets.js';
 import { wordsOf } from './words.js';
-
-export type ServiceInput = Omit<OperationInput<'containers.apply'>, 'name'>;
-
-/** What is put together of a service while its keys are read. */
-export type Draft = { -readonly [K in keyof ServiceInput]?: ServiceInput[K] | undefined };
 
 /** What a service may refer to, and where it reads files. */
 export interface Surroundings {
