@@ -350,6 +350,9 @@ describe('docs/MONITORING.md', () => {
     await using world = await daemonWorld();
     const opsUrl = await opsUrlOf(world);
     await addTellingNode(world);
+    await world.database.pool.query(
+      `insert into containers (name, image, status) values ('web', 'nginx', 'running')`,
+    );
     await expect(world.client.call('nodes.get', { node: 'none' })).rejects.toMatchObject({
       code: 'NODE_NOT_FOUND',
     });
