@@ -140,6 +140,8 @@ ${
 How to go on
   npx syntropy usb list              the sticks you could write
   npx syntropy node status ${here ?? NAME}   all that is known of ${here ? 'this machine' : 'it'}
+  npx syntropy container deploy --help   run something here, once this machine has Docker or Podman
+                                     and lends a part of itself (docs/CONTAINERS.md)
   npx syntropy help                  everything else
   Writing a real stick needs a daemon that runs as root, and commands that talk to it:
   sudo npx syntropy daemon start
