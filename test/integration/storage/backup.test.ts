@@ -75,7 +75,7 @@ describe.each(testDatabases())('a backup on %s', (server) => {
     const writing = (async () => {
       for (let n = 0; !stop.signal.aborted; n += 1) {
         await pool.query(
-          `with c as (insert into containers (name, image, status) values ($1, 'i', 's'))
+          `with c as (insert into containers (name, image, status) values ($1, 'i', 'running'))
            insert into nodes (name, status) values ($1, 'online')`,
           [`pair-${n}`],
         );
