@@ -15,7 +15,7 @@ describe('a WebSocket', () => {
     const ready = await byFrame.frame('ready', (frame) => 'ready' in frame);
 
     expect(before).toMatchObject({ error: { code: 'AUTH_REQUIRED' } });
-    expect(ready).toMatchObject({ ready: { apiVersion: '1.3', member: { name: 'ana' } } });
+    expect(ready).toMatchObject({ ready: { apiVersion: '1.4', member: { name: 'ana' } } });
     for (const client of [byHeader, byFrame]) {
       expect(await client.call('nodes.list')).toMatchObject({ output: { nodes: [] } });
     }
