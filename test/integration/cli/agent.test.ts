@@ -62,10 +62,10 @@ describe('the agent’s commands', () => {
     });
     closeSync(full);
     const ended = new Promise((resolve) => agent.once('exit', resolve));
-    await waitFor(
-      'its first word to be written',
-      async () =>
-        (await readFile(machine.file('state/agent/logs/agent.log'), 'utf8').catch(() => '')) !== '',
+    await waitFor('its word that it is connected to be written', async () =>
+      /"connected"/.test(
+        await readFile(machine.file('state/agent/logs/agent.log'), 'utf8').catch(() => ''),
+      ),
     );
     const { status } = await world.admin.call('nodes.get', { node: 'node-02' });
     agent.kill('SIGTERM');

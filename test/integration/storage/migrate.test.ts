@@ -57,7 +57,7 @@ describe.each(testDatabases())('migrating on %s', (server) => {
     const { pool } = database;
     await pool.query(`insert into nodes (name, status) values ('a', 'online'), ('b', 'online')`);
     await pool.query(
-      `insert into containers (node_id, name, image, status) select id, 'c', 'nginx', 'running' from nodes`,
+      `insert into containers (node_id, name, image, status) select id, 'on-' || name, 'nginx', 'running' from nodes`,
     );
     await pool.query(
       `insert into cooperative_credits (node_id) select id from nodes where name = 'b'`,
