@@ -48,6 +48,29 @@ export function leaseCounters(node) {
   };
 }
 
+/** Ids of containers, each with its lease, that the kernel has processes of. */
+export function leaseProcesses(node) {
+  const root = path.join(
+    existsSync(CONTROLLERS) ? CONTROLLERS : UNIFIED,
+    `syntropy-${node.slice(0, 8)}`,
+  );
+  return () => {
+    if (!existsSync(root)) return [];
+    return readdirSync(root, { recursive: true })
+      .filter((file) => path.basename(file) === 'cgroup.procs')
+      .filter((file) => isInhabited(path.join(root, file)))
+      .map((file) => path.dirname(file));
+  };
+}
+
+function isInhabited(file) {
+  try {
+    return readFileSync(file, 'utf8') !== '';
+  } catch {
+    return false;
+  }
+}
+
 function listed({ Id, State, Labels }) {
   return {
     id: Id,
@@ -58,7 +81,9 @@ function listed({ Id, State, Labels }) {
 }
 
 function inspected({ Id, State, Config, RestartCount }) {
-  const stamp = (Config.Env ?? []).find((word) => word.startsWith('STAMP='))?.slice('STAMP='.length);
+  const stamp = (Config.Env ?? [])
+    .find((word) => word.startsWith('STAMP='))
+    ?.slice('STAMP='.length);
   return {
     id: Id,
     pid: State.Pid,

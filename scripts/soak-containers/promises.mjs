@@ -39,7 +39,7 @@ async function factsOf({ daemon, view }, name) {
   return view.inspect(id);
 }
 
-async function differences({ daemon, view, counters, changed, controls }) {
+async function differences({ daemon, view, counters, processes, changed, controls }) {
   const { containers } = await daemon.insist('containers.list', {});
   const known = await Promise.all(
     containers.map(({ id }) => daemon.insist('containers.get', { container: id })),
@@ -61,6 +61,9 @@ async function differences({ daemon, view, counters, changed, controls }) {
     ...[...counters().keys()]
       .filter((lease) => !leases.has(lease))
       .map((lease) => `the cgroup of lease ${lease} is left over`),
+    ...processes()
+      .filter((place) => !listed.some(({ id, state }) => state === 'running' && place.includes(id)))
+      .map((place) => `something runs in ${place} that the engine does not know of`),
     ...(await view.volumes())
       .filter((volume) => !known.some(({ id }) => volume.includes(id)))
       .map((volume) => `the volume ${volume} is left over`),

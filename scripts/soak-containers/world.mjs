@@ -8,7 +8,7 @@ import { soakDaemon } from '../soak-agents/daemon.mjs';
 import { becomes } from '../soak-agents/waiting.mjs';
 import { containerAgent } from './agent.mjs';
 import { CHANGED, changedContainer, specOf } from './changes.mjs';
-import { engineView, leaseCounters } from './engine-view.mjs';
+import { engineView, leaseCounters, leaseProcesses } from './engine-view.mjs';
 import { NUMBERS } from './logs.mjs';
 
 const IMAGE = 'local/soak:1';
@@ -49,6 +49,7 @@ export async function openWorld({ kind, home, closers, note, require }) {
     node: NODE,
     view: engineView(engine.socketPath, node.id),
     counters: leaseCounters(node.id),
+    processes: leaseProcesses(node.id),
     controls: CONTROLS.map((name) => ({ name })),
     changed: CHANGED.map(changedContainer),
     away: 0,
