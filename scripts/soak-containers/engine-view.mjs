@@ -48,25 +48,31 @@ export function leaseCounters(node) {
   };
 }
 
-/** Ids of containers, each with its lease, that the kernel has processes of. */
+/**
+ * Cgroups of containers that the kernel has processes of. Docker, killed before a start, leaves the runtime behind, which runs nothing and waits to be told to:
+ * it may stay for as long as its lease does.
+ */
 export function leaseProcesses(node) {
   const root = path.join(
     existsSync(CONTROLLERS) ? CONTROLLERS : UNIFIED,
     `syntropy-${node.slice(0, 8)}`,
   );
-  return () => {
+  return (leases) => {
     if (!existsSync(root)) return [];
     return readdirSync(root, { recursive: true })
       .filter((file) => path.basename(file) === 'cgroup.procs')
-      .filter((file) => isInhabited(path.join(root, file)))
+      .filter((file) => isInhabited(path.join(root, file), leases.has(file.split(path.sep)[0])))
       .map((file) => path.dirname(file));
   };
 }
 
-function isInhabited(file) {
+function isInhabited(file, mayWait) {
   try {
-    return readFileSync(file, 'utf8') !== '';
+    const pids = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+    const words = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    return words.some((line) => !mayWait || !line.startsWith('runc\0init'));
   } catch {
+    // It has just ended.
     return false;
   }
 }

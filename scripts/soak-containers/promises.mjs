@@ -61,7 +61,7 @@ async function differences({ daemon, view, counters, processes, changed, control
     ...[...counters().keys()]
       .filter((lease) => !leases.has(lease))
       .map((lease) => `the cgroup of lease ${lease} is left over`),
-    ...processes()
+    ...processes(leases)
       .filter((place) => !listed.some(({ id, state }) => state === 'running' && place.includes(id)))
       .map((place) => `something runs in ${place} that the engine does not know of`),
     ...(await view.volumes())
@@ -100,8 +100,9 @@ function ofReplica({ replica, revision, stamp, isStopped }, listed, inspected) {
   const mine = listed.filter(({ lease }) => lease === replica.lease);
   const { generation, observedGeneration } = replica;
   const has = mine.map(({ id, state }) => `${id.slice(0, 8)} ${state}`).join(', ') || 'nothing';
+  // One that is stopped is left as it was, whatever it is to be when it is started again.
   const isRight = isStopped
-    ? mine.length <= 1 && mine.every(({ state }) => state !== 'running' && state !== 'restarting')
+    ? mine.length <= 2 && mine.every(({ state }) => state !== 'running' && state !== 'restarting')
     : mine.length === 1 && mine[0].state === 'running';
   return [
     ...(isRight
@@ -113,7 +114,7 @@ function ofReplica({ replica, revision, stamp, isStopped }, listed, inspected) {
       : [`has seen ${observedGeneration} of ${generation}`]),
     ...mine
       .map(({ id }) => inspected.get(id).stamp)
-      .filter((one) => stamp !== undefined && one !== stamp)
+      .filter((one) => !isStopped && stamp !== undefined && one !== stamp)
       .map((one) => `was made with STAMP ${one} and not ${stamp}`),
   ];
 }

@@ -231,6 +231,6 @@ export interface LentMachine {
   counters(lease: string): Promise<LeaseCounters | undefined>;
   /** What the node has used for all leases together. */
   total(): Promise<LeaseCounters | undefined>;
-  /** Takes the cgroup away. Whatever is in it keeps it. */
+  /** Takes the cgroup away, with what its engine has forgotten in it. */
   closeLease(lease: string): Promise<void>;
 }
