@@ -59,10 +59,16 @@ export function leaseProcesses(node) {
   );
   return (leases) => {
     if (!existsSync(root)) return [];
-    return readdirSync(root, { recursive: true })
-      .filter((file) => path.basename(file) === 'cgroup.procs')
-      .filter((file) => isInhabited(path.join(root, file), leases.has(file.split(path.sep)[0])))
-      .map((file) => path.dirname(file));
+    return (
+      readdirSync(root, { recursive: true })
+        .filter((file) => path.basename(file) === 'cgroup.procs')
+        // Podman's own, one for all containers of a lease.
+        .filter(
+          (file) => !leases.has(path.dirname(path.dirname(file))) || !file.includes('/conmon/'),
+        )
+        .filter((file) => isInhabited(path.join(root, file), leases.has(file.split(path.sep)[0])))
+        .map((file) => path.dirname(file))
+    );
   };
 }
 

@@ -1,8 +1,11 @@
 // What was used, as it is told, against what the kernel has counted.
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { becomes } from '../soak-agents/waiting.mjs';
 
 const TICK_MICROS = 10_000;
 const SHARE = 0.01;
+const SAMPLED_MS = 1_500;
 const TOLD_MS = 60_000;
 /** What a lease used between the last look at its counter and its end, where the last of it is stopped and taken away. */
 const UNSEEN_MICROS = 150_000;
@@ -14,6 +17,12 @@ const UNSEEN_MICROS = 150_000;
 export async function judgeUsage(world, watch) {
   const { counters, parts, require } = world;
   const before = counters();
+  // Counters are read once a second.
+  await pause(SAMPLED_MS);
+  // Once more, so that what was counted before is not counted again.
+  await parts.agent.stop();
+  parts.agent.start();
+  await pause(SAMPLED_MS * 2);
   await parts.agent.stop();
   const after = counters();
   parts.agent.start();

@@ -25,7 +25,7 @@ export function startWatch(world) {
       const hashes = new Set(some.map(({ specHash }) => specHash));
       if (hashes.size < some.length) {
         break_(
-          `same ${lease} ${[...hashes]}`,
+          `same ${lease} ${[...hashes].join(' ')}`,
           `lease ${lease} runs ${some.length} containers of one spec`,
         );
       }

@@ -65,12 +65,12 @@ export async function openWorld({ kind, home, closers, note, require }) {
     control.id = (await daemon.insist('containers.deploy', input, randomUUID())).id;
   }
   return world;
+}
 
-  /** Its cgroup is the agent's to make, and stays when an agent is killed. */
-  async function removeLent(id) {
-    const { removeCgroups } = await loadSource('test/support/leftovers.ts');
-    await removeCgroups(`syntropy-${id.slice(0, 8)}`);
-  }
+/** Its cgroup is the agent's to make, and stays when an agent is killed. */
+async function removeLent(id) {
+  const { removeCgroups } = await loadSource('test/support/leftovers.ts');
+  await removeCgroups(`syntropy-${id.slice(0, 8)}`);
 }
 
 async function joined(daemon, agent) {
