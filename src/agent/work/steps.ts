@@ -94,7 +94,7 @@ export class Steps {
         const container = step.container ?? context.made;
         if (container === undefined) return;
         context.made = container;
-        await runtime.start(container);
+        if (!(await started(runtime, container))) return;
         return this.#released(lease, container);
       }
       case 'stop':
@@ -173,7 +173,7 @@ export class Steps {
     const restarting = { number, container, startedAt };
     await files.note(lease, (record) => ({ ...record, restarting }));
     await runtime.stop(container, graceSeconds);
-    await runtime.start(container);
+    if (!(await started(runtime, container))) return;
     await files.note(lease, (record) => restarted(released(record), number));
   }
 
@@ -234,6 +234,18 @@ function released(record: LeaseRecord): LeaseRecord {
 function restarted(record: LeaseRecord, number: number): LeaseRecord {
   const { restarting: _, ...rest } = record;
   return { ...rest, restarted: Math.max(number, record.restarted ?? 0) };
+}
+
+/** Whether it was. One that its engine cannot start any more, whatever is in it, is taken away: the next plan makes another. */
+async function started(runtime: ContainerRuntime, container: string): Promise<boolean> {
+  try {
+    await runtime.start(container);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'RUNTIME_CONFLICT') throw error;
+    await gone(runtime.remove(container));
+    return false;
+  }
 }
 
 /** What is to go and is gone is as it is to be. */

@@ -43,6 +43,7 @@ async function hog(cgroup: string): Promise<AsyncDisposable> {
   child.stdin.write('go\n');
   return {
     async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;
@@ -51,6 +52,18 @@ async function hog(cgroup: string): Promise<AsyncDisposable> {
 }
 
 describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
+  it('takes a lease away with what its engine has forgotten in it', async () => {
+    const name = `syntropy-test-${process.pid}`;
+    await using world = lent(name);
+    const { machine } = world;
+    await using forgotten = await hog((await machine.openLease('left')) ?? '');
+
+    await machine.closeLease('left');
+
+    expect(forgotten).toBeDefined();
+    expect(cgroupsLeft(`${name}/left`)).toEqual([]);
+  });
+
   it(
     'gives the work of all leases together no more than its cap',
     { timeout: 30_000 },

@@ -208,6 +208,25 @@ describe('an update', () => {
     },
   );
 
+  it('whose new one cannot be started any more is made anew, and is no failure', async () => {
+    await using node = await connected();
+    const first = assignment();
+    node.assign([first]);
+    await node.phase(first.lease, 'running');
+    node.runtime.failNext('start', 'RUNTIME_CONFLICT');
+    const second = next(first, { env: { REV: '2' } });
+    node.assign([second]);
+
+    const report = await node.until(
+      first.lease,
+      ({ generation, phase }) => generation === 2 && phase === 'running',
+    );
+
+    expect(report.code).toBeUndefined();
+    expect(node.runtime.calls.create).toBe(3);
+    expect(node.runtime.all()).toHaveLength(1);
+  });
+
   it('whose image is not there stops nothing', async () => {
     await using node = await connected();
     const first = assignment({ updateOrder: 'stop-first' });

@@ -1,7 +1,12 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { errorCode } from '../../types/errors/error-code.js';
+
+/** What is killed is gone within this, unless the kernel itself is stuck with it. */
+const END_TRIES = 40;
+const END_LOOK_MS = 25;
 
 /** A hierarchy of cgroups, by where it is mounted. */
 export interface CgroupMounts {
@@ -71,6 +76,26 @@ export async function removeCgroup(directory: string): Promise<void> {
   } catch (error) {
     const code = errorCode(error);
     if (code !== 'ENOENT' && code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
+  }
+}
+
+/** Ends what runs in it, and below it: an engine that was killed in the midst of a start knows nothing of what it has left there. */
+export async function endProcesses(directory: string): Promise<void> {
+  for (const below of await cgroupsIn(directory)) await endProcesses(path.join(directory, below));
+  for (let tries = 0; tries < END_TRIES; tries += 1) {
+    const pids = ((await readText(path.join(directory, 'cgroup.procs'))) ?? '').split('\n');
+    const some = pids.map(Number).filter((pid) => pid > 1);
+    if (some.length === 0) return;
+    for (const pid of some) kill(pid);
+    await pause(END_LOOK_MS);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 

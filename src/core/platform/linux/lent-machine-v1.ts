@@ -4,7 +4,14 @@ import type { LeaseCounters, LentMachine } from '../../services/container/runtim
 
 import { AppError } from '../../types/errors/app-error.js';
 import { errorCode } from '../../types/errors/error-code.js';
-import { makeCgroup, readNumber, readText, removeCgroup, setFile } from './cgroup-files.js';
+import {
+  endProcesses,
+  makeCgroup,
+  readNumber,
+  readText,
+  removeCgroup,
+  setFile,
+} from './cgroup-files.js';
 
 /** One tenth of a second: what is used up early is waited for no longer than that (cgroup-v1/../sched-bwc). */
 const PERIOD_MICROS = 100_000;
@@ -59,6 +66,7 @@ export class LentMachineV1 implements LentMachine {
   }
 
   async closeLease(lease: string): Promise<void> {
+    await endProcesses(path.join(this.#trees.pids, this.#name, lease));
     for (const tree of this.#all) await removeCgroup(path.join(tree, this.#name, lease));
   }
 

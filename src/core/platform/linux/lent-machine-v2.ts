@@ -6,7 +6,14 @@ import type {
   RuntimeFacts,
 } from '../../services/container/runtime.ports.js';
 
-import { makeCgroup, readField, readNumber, removeCgroup, setFile } from './cgroup-files.js';
+import {
+  endProcesses,
+  makeCgroup,
+  readField,
+  readNumber,
+  removeCgroup,
+  setFile,
+} from './cgroup-files.js';
 
 const PERIOD_MICROS = 100_000;
 /** The kernel takes none below. */
@@ -58,8 +65,10 @@ export class LentMachineV2 implements LentMachine {
     return read(this.#parentDirectory());
   }
 
-  closeLease(lease: string): Promise<void> {
-    return removeCgroup(this.#leaseDirectory(lease));
+  async closeLease(lease: string): Promise<void> {
+    const directory = this.#leaseDirectory(lease);
+    await endProcesses(directory);
+    await removeCgroup(directory);
   }
 
   async #makeParent(): Promise<string> {

@@ -183,7 +183,7 @@ export interface ContainerRuntime {
   create(spec: RunSpec): Promise<{ readonly id: string }>;
   /**
    * One that runs already stays as it is.
-   * @throws {AppError} RUNTIME_NOT_FOUND, PORT_TAKEN, CONTAINER_START_FAILED (its command cannot be run), DISK_FULL.
+   * @throws {AppError} RUNTIME_NOT_FOUND, PORT_TAKEN, CONTAINER_START_FAILED (its command cannot be run), DISK_FULL, RUNTIME_CONFLICT (it has to be made anew).
    */
   start(id: string): Promise<void>;
   /** Ends it in order, and by force after the grace. One that does not run stays as it is. @throws {AppError} RUNTIME_NOT_FOUND. */
@@ -231,6 +231,6 @@ export interface LentMachine {
   counters(lease: string): Promise<LeaseCounters | undefined>;
   /** What the node has used for all leases together. */
   total(): Promise<LeaseCounters | undefined>;
-  /** Takes the cgroup away. Whatever is in it keeps it. */
+  /** Takes the cgroup away, with what its engine has forgotten in it. */
   closeLease(lease: string): Promise<void>;
 }
