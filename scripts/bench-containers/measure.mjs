@@ -67,6 +67,16 @@ export function kernelCpuMicros(cgroup) {
   return Number(readFileSync(path.join(tree, cgroup, 'cpuacct.usage'), 'utf8')) / 1_000;
 }
 
+/** Cores that a cgroup may use, as the kernel was told. */
+export function kernelCpuCap(cgroup) {
+  const [tree, isUnified] = cpuTree();
+  const read = (file) => readFileSync(path.join(tree, cgroup, file), 'utf8');
+  const [quota, period] = isUnified
+    ? read('cpu.max').split(' ').map(Number)
+    : [Number(read('cpu.cfs_quota_us')), Number(read('cpu.cfs_period_us'))];
+  return quota > 0 ? quota / period : Infinity;
+}
+
 function cpuTree() {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
