@@ -15,7 +15,7 @@ const LOOKS = 60;
 const TICKS = 60;
 const BUSY = 2;
 const BUSY_MS = 6_000;
-const LEAST_BUSY_MICROS = 500_000;
+const LEAST_BUSY_MICROS = 100_000;
 
 /** What the parts of an agent cost beside the engine that they drive. */
 export async function agentRows({ engine, docker, made }) {
