@@ -1,4 +1,4 @@
-import { flush, run as runCore } from '@oclif/core';
+import { run as runCore } from '@oclif/core';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -6,6 +6,7 @@ import { AppError } from '../core/types/errors/app-error.js';
 import { exitCodeOf, failureOf, failureText } from './failure.js';
 import { globalsLast } from './globals-last.js';
 import { ownStatus } from './own-status.js';
+import { allWritten } from './written.js';
 
 const INTERRUPTED = 130;
 
@@ -25,7 +26,7 @@ async function start(argv: readonly string[]): Promise<void> {
     // Given, so that oclif does not look for it folder by folder.
     const pjson = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
     await runCore([...argv], { root, pjson });
-    await flush();
+    await allWritten();
     // What is still open by now, such as a connection that the daemon has yet to close, is nothing to wait for.
     process.exit();
   } catch (error) {
@@ -66,7 +67,7 @@ async function fail(error: unknown, argv: readonly string[]): Promise<void> {
   }
   // A stream that is still open must not keep a failed command waiting.
   process.exitCode = ownStatus(error) ?? exitCodeOf(failure);
-  await flush();
+  await allWritten();
   process.exit();
 }
 

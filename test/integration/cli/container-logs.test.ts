@@ -61,6 +61,18 @@ describe('container logs', () => {
     });
   });
 
+  it('are all there for a reader that is slower than the command', async () => {
+    await using daemon = await scriptedDaemon(answers(1, 20_000));
+
+    // A shell reads a pipe byte by byte.
+    const { stdout } = await runShell(
+      'syntropy container logs web 2>/dev/null | { n=0; while read -r _; do n=$((n + 1)); done; echo "$n"; }',
+      daemon,
+    );
+
+    expect(stdout).toBe('20001\n');
+  });
+
   it('end quietly when nobody reads on', async () => {
     await using daemon = await scriptedDaemon(answers(1, 20_000));
 
