@@ -215,6 +215,41 @@ describe('a container that gives up safe defaults', () => {
     ).toBeUndefined();
   });
 
+  it('goes to an heir with the secrets that it names when its owner is removed, or keeps its owner', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const ana = await world.signedIn('ana');
+    await world.signedIn('ben');
+    const ask = (method: string, url: string, body: object) =>
+      world.ask(method, url, { token: ana.accessToken, body });
+    await ask('PUT', '/v1/secrets/db', { base64: base64('one') });
+    await ask('PUT', '/v1/secrets/own', { base64: base64('two') });
+    await admin.call('nodes.update', { node: 'node-01', owner: 'ana' });
+    await ask('POST', '/v1/containers', {
+      name: 'web',
+      image: 'app:1',
+      secrets: [{ name: 'db' }],
+    });
+    await waitFor('it to be there', () => node.held.size === 1);
+    await admin.call('nodes.update', { node: 'node-01', owner: 'ben' });
+
+    await expect(admin.call('members.delete', { member: 'ana' })).rejects.toMatchObject({
+      code: 'MEMBER_OWNS_NODES',
+      message: expect.stringContaining('1 container'),
+    });
+    await admin.call('members.delete', { member: 'ana', transferTo: 'ben' });
+
+    const { rows } = await world.database.pool.query(
+      'select s.name, m.name as owner from secrets s join members m on m.id = s.owner_id',
+    );
+    expect(rows).toEqual([{ name: 'db', owner: 'ben' }]);
+    expect(await admin.call('containers.get', { container: 'web' })).toMatchObject({
+      owner: { name: 'ben' },
+      status: 'running',
+    });
+  });
+
   it('belongs to its owner: others see that it is there, and touch nothing', async () => {
     await using world = await remoteWorld();
     await using node = await worker(world, 'node-01');
