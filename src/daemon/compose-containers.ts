@@ -7,6 +7,7 @@ import type { Parts, Stores } from './parts.js';
 
 import { toContainer, toDetails } from '../core/services/container/container-status.js';
 import { ContainerService } from '../core/services/container/container.service.js';
+import { requireSecretsFit } from '../core/services/container/defaults.js';
 import { DeployService } from '../core/services/container/deploy.service.js';
 import { LeaseService } from '../core/services/container/lease.service.js';
 import { secretNotFound, SecretService } from '../core/services/container/secret.service.js';
@@ -21,8 +22,12 @@ export type Containers = ReturnType<typeof composeContainers>;
 
 /** Everything that is about containers, but for what is read from them while they run. */
 export function composeContainers({ database: { db }, masterKey, log }: Parts, stores: Stores) {
-  const store = new ContainerRepository(db, { details: toDetails, summary });
-  const secretStore = new SecretRepository(db, masterKey);
+  const store = new ContainerRepository(db, {
+    details: toDetails,
+    summary,
+    secretsFit: requireSecretsFit,
+  });
+  const secretStore = new SecretRepository(db, masterKey, requireSecretsFit);
   const newId = randomUUID;
   const deps: ContainerDeps = {
     store,

@@ -51,7 +51,7 @@ export function leaseReport(record: LeaseRecord, standing: Standing): LeaseRepor
     generation: wanted.generation,
     phase,
     ...(why ? { code: why.code, reason: line(why.reason) } : {}),
-    ...(why?.lastWords ? { lastWords: why.lastWords.slice(-MAX_LAST_WORDS).toWellFormed() } : {}),
+    ...(why?.lastWords ? { lastWords: words(why.lastWords) } : {}),
     ...exitCodeOf(match),
     restarts: match?.restarts ?? 0,
     ...startedAtOf(match),
@@ -146,6 +146,14 @@ function startedAtOf(match: SeenContainer | undefined): Pick<LeaseReport, 'start
   return Number.isNaN(at.getTime()) || at.getFullYear() < 1970
     ? {}
     : { startedAt: at.toISOString() };
+}
+
+/** What a container or its health check wrote may be any bytes; what is reported of it is text. */
+function words(text: string): string {
+  return text
+    .replaceAll(/[^\P{Cc}\t\n]/gu, ' ')
+    .slice(-MAX_LAST_WORDS)
+    .toWellFormed();
 }
 
 function line(text: string): string {

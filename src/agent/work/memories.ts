@@ -13,8 +13,8 @@ export interface Memory {
   failures: number;
   notBeforeMs: number;
   failure: Failure | undefined;
-  /** Of the image that was found last. */
-  digest: string | undefined;
+  /** The image that was found last, and for which spec. */
+  image: { readonly of: string; readonly digest: string } | undefined;
   /** What a container wrote last, and of which run of it. */
   words: { readonly of: string; readonly text: string } | undefined;
 }
@@ -44,7 +44,7 @@ export class Memories {
       failures: 0,
       notBeforeMs: 0,
       failure: undefined,
-      digest: undefined,
+      image: undefined,
       words: undefined,
     };
     this.#memories.set(lease, memory);
@@ -91,7 +91,7 @@ export class Memories {
     }
     await files.note(lease, (now) => rolledBack(now, failure));
     this.startOver(lease);
-    memory.digest = undefined;
+    memory.image = undefined;
     return next;
   }
 

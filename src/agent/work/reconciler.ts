@@ -112,7 +112,8 @@ export class Reconciler {
       facts: match && this.#sight.factsOf(match.id),
       doing: this.#runs.get(lease)?.doing,
       failure: memory.failure,
-      digest: memory.digest,
+      // What was found for a spec before says nothing of this one.
+      digest: memory.image?.of === effective(record).specHash ? memory.image.digest : undefined,
       words,
     });
   }
@@ -245,8 +246,8 @@ export class Reconciler {
             run.doing = kind;
             if (kind !== 'settle') this.#parts.onLease(lease);
           },
-          onImage: (_, { digest }) => {
-            this.#memories.of(lease).digest = digest;
+          onImage: ({ specHash }, { digest }) => {
+            this.#memories.of(lease).image = { of: specHash, digest };
           },
           onFailure: (failure) => this.#memories.failed(lease, failure),
         });

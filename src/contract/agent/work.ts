@@ -15,6 +15,9 @@ const open = {};
 const Generation = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Base64 = (bytes: number) =>
   Type.String({ maxLength: Math.ceil(bytes / 3) * 4, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
+/** Several lines, which a database keeps and a terminal shows as they are. */
+const Lines = (characters: number) =>
+  Type.String({ maxLength: characters, pattern: String.raw`^(?:[\t\n]|[^\p{Cc}\p{Cs}])*$` });
 const Text = (characters: number) =>
   Type.String({ maxLength: characters, pattern: String.raw`^[^\p{Cc}\p{Cs}]*$` });
 
@@ -90,7 +93,7 @@ export const LeaseReport = Type.Object(
     /** Why it is not as it is to be: a code of the table of errors, and a sentence. */
     code: Type.Optional(Type.String({ pattern: '^[A-Z][A-Z_]{1,62}$' })),
     reason: Type.Optional(Text(512)),
-    lastWords: Type.Optional(Type.String({ maxLength: MAX_LAST_WORDS })),
+    lastWords: Type.Optional(Lines(MAX_LAST_WORDS)),
     exitCode: Type.Optional(Type.Integer({ minimum: -1, maximum: 255 })),
     restarts: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),
     startedAt: Type.Optional(Timestamp),

@@ -3,6 +3,7 @@ import type { DaemonFrame } from '../../contract/agent/protocol.js';
 import type { LeaseService } from '../../core/services/container/lease.service.js';
 import type { NodeWord } from '../../core/services/container/lease.ports.js';
 
+import { MAX_AGENT_FRAME_BYTES } from '../../contract/agent/protocol.js';
 import { MAX_LEASES } from '../../contract/agent/work.js';
 import { latestOnly } from '../../core/utils/latest-only.js';
 
@@ -56,7 +57,9 @@ export class WorkDesk {
   }
 
   need(leases: readonly string[]): void {
-    for (const lease of leases) this.#needed.add(lease);
+    for (const lease of leases) {
+      if (this.#needed.size < MAX_WAITING_LEASES) this.#needed.add(lease);
+    }
     this.#assigning.offer(undefined);
   }
 
@@ -109,7 +112,11 @@ export class WorkDesk {
         name,
         base64: Buffer.from(value).toString('base64'),
       }));
-      send({ assign: { ...rest, spec: mutable(spec), secrets: told } });
+      const frame = { assign: { ...rest, spec: mutable(spec), secrets: told } };
+      // One that is too long would end the connection, each time anew, and with it all else that runs there.
+      if (Buffer.byteLength(JSON.stringify(frame)) > MAX_AGENT_FRAME_BYTES) {
+        this.#deps.onTrouble(new RangeError('It is too long for a frame.'), 'assigning work');
+      } else send(frame);
     }
     // Of those that are not its own any more, it hears by the next work.
     for (const lease of asked) this.#needed.delete(lease);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { SyntropyClient } from '../../../src/client/client.js';
 
 import { toContainer, toDetails } from '../../../src/core/services/container/container-status.js';
+import { requireSecretsFit } from '../../../src/core/services/container/defaults.js';
 import { LeaseService } from '../../../src/core/services/container/lease.service.js';
 import { ContainerRepository } from '../../../src/core/storage/postgres/container.repository.js';
 import { LeaseRepository } from '../../../src/core/storage/postgres/lease.repository.js';
@@ -27,6 +28,7 @@ const reaches = (admin: SyntropyClient, status: string, container = 'web') =>
 /** What the daemon that leads does every few seconds, done now. */
 async function lookAfter({ database }: RemoteWorld): Promise<number> {
   const store = new ContainerRepository(database.db, {
+    secretsFit: requireSecretsFit,
     details: toDetails,
     summary: ({ container, leases, revisions }) => toContainer(container, leases, revisions),
   });

@@ -89,7 +89,9 @@ describe('a lease', () => {
 
   it('that ends at once is said to have failed, with its last words, and leaves nothing', async () => {
     const runtime = new MemoryRuntime({
-      programs: { crash: { says: [{ stream: 'stderr', text: 'no database' }], exits: 3 } },
+      programs: {
+        crash: { says: [{ stream: 'stderr', text: 'no\0 data\u001b[31mbase' }], exits: 3 },
+      },
     });
     await using node = await connected({ runtime });
     const web = assignment({ command: ['crash'] });
@@ -97,7 +99,7 @@ describe('a lease', () => {
 
     const report = await node.phase(web.lease, 'failed');
 
-    expect(report).toMatchObject({ code: 'CONTAINER_FAILED', lastWords: 'no database' });
+    expect(report).toMatchObject({ code: 'CONTAINER_FAILED', lastWords: 'no  data [31mbase' });
     await waitFor('nothing to be left', () => runtime.all().length === 0);
     // And again, after a pause.
     await waitFor('another try', () => runtime.calls.create === 2);
@@ -176,6 +178,27 @@ describe('an update', () => {
     expect(report.code).toBeUndefined();
     const kinds = node.runtime.journal.map((line) => line.split(' ')[0]);
     expect(kinds.slice(3)).toEqual(['pull', 'create', 'start', 'stop', 'remove']);
+  });
+
+  it('is said with the digest of its own image, and meanwhile with none', async () => {
+    await using node = await connected();
+    const first = assignment();
+    node.assign([first]);
+    const { digest: old } = await node.phase(first.lease, 'running');
+    const pull = Promise.withResolvers<void>();
+    node.runtime.before = (call) => (call === 'ensureImage' ? pull.promise : undefined);
+    node.assign([next(first, { image: 'registry.test/app:2' })]);
+
+    const pulling = await node.until(first.lease, ({ generation }) => generation === 2);
+    pull.resolve();
+    const up = await node.until(
+      first.lease,
+      ({ phase, generation, specHash }) => phase === 'running' && generation === 2 && !specHash,
+    );
+
+    expect(pulling.digest).toBeUndefined();
+    expect(up.digest).toMatch(/^sha256:/);
+    expect(up.digest).not.toBe(old);
   });
 
   it.each([

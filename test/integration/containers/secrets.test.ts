@@ -130,6 +130,34 @@ describe('a secret', () => {
     expect(node.held.size).toBe(0);
   });
 
+  it('fits into what a node is told with all the others of its container, or is refused', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const set = (name: string, bytes: number) =>
+      admin.call('secrets.set', { name, base64: base64('x'.repeat(bytes)) });
+    const deploy = (name: string, names: readonly string[], env = {}) =>
+      admin.call('containers.deploy', {
+        name,
+        image: 'app:1',
+        payFrom: 'node-01',
+        secrets: names.map((one) => ({ name: one })),
+        env,
+      });
+    const refused = { code: 'INPUT_INVALID', message: expect.stringContaining('together') };
+    for (const name of ['a', 'b', 'c', 'd']) await set(name, name === 'd' ? 1_000 : 40_000);
+
+    await expect(deploy('all', ['a', 'b', 'c'])).rejects.toMatchObject(refused);
+    await expect(
+      deploy('long', [], { A: 'x'.repeat(32_000), B: 'x'.repeat(32_768), C: 'x'.repeat(1_000) }),
+    ).rejects.toMatchObject(refused);
+    await deploy('web', ['a', 'b', 'd'], { A: 'x'.repeat(32_000), B: 'x'.repeat(32_000) });
+    await waitFor('the assignment', () => node.assigned[0]);
+
+    await expect(set('d', 40_000)).rejects.toMatchObject(refused);
+    expect((await set('c', 65_536)).version).toBe(2);
+  });
+
   it('is refused when it is too long, or has the name of an id', async () => {
     await using world = await remoteWorld();
     const set = (name: string, value: string) =>
@@ -185,6 +213,41 @@ describe('a container that gives up safe defaults', () => {
         ({ operation, outcome }) => operation === 'containers.deploy' && outcome === 'ok',
       )?.remark,
     ).toBeUndefined();
+  });
+
+  it('goes to an heir with the secrets that it names when its owner is removed, or keeps its owner', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    const ana = await world.signedIn('ana');
+    await world.signedIn('ben');
+    const ask = (method: string, url: string, body: object) =>
+      world.ask(method, url, { token: ana.accessToken, body });
+    await ask('PUT', '/v1/secrets/db', { base64: base64('one') });
+    await ask('PUT', '/v1/secrets/own', { base64: base64('two') });
+    await admin.call('nodes.update', { node: 'node-01', owner: 'ana' });
+    await ask('POST', '/v1/containers', {
+      name: 'web',
+      image: 'app:1',
+      secrets: [{ name: 'db' }],
+    });
+    await waitFor('it to be there', () => node.held.size === 1);
+    await admin.call('nodes.update', { node: 'node-01', owner: 'ben' });
+
+    await expect(admin.call('members.delete', { member: 'ana' })).rejects.toMatchObject({
+      code: 'MEMBER_OWNS_NODES',
+      message: expect.stringContaining('1 container'),
+    });
+    await admin.call('members.delete', { member: 'ana', transferTo: 'ben' });
+
+    const { rows } = await world.database.pool.query(
+      'select s.name, m.name as owner from secrets s join members m on m.id = s.owner_id',
+    );
+    expect(rows).toEqual([{ name: 'db', owner: 'ben' }]);
+    expect(await admin.call('containers.get', { container: 'web' })).toMatchObject({
+      owner: { name: 'ben' },
+      status: 'running',
+    });
   });
 
   it('belongs to its owner: others see that it is there, and touch nothing', async () => {

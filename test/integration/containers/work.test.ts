@@ -94,6 +94,24 @@ describe('the work of a node', () => {
     expect(usage).toEqual([]);
   });
 
+  it('is not reported with what no database keeps: that ends the connection, and nothing else', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    await admin.call('containers.deploy', { name: 'web', image: 'app:1', payFrom: 'node-01' });
+    const assignment = await waitFor('the assignment', () => node.assigned[0]);
+
+    node.report([node.said(assignment, { code: 'CONTAINER_FAILED', lastWords: 'a\0b' })]);
+
+    expect(await node.closed()).toMatchObject({ reason: 'bad_frame' });
+    await node.connect();
+    node.report([node.said(assignment, { phase: 'unhealthy', lastWords: 'tab\tand\nline' })]);
+    await waitFor('what it says next', async () => {
+      const { instances } = await admin.call('containers.get', { container: 'web' });
+      return instances[0]?.lastWords === 'tab\tand\nline';
+    });
+  });
+
   it('is told with what volumes go with it', async () => {
     await using world = await remoteWorld();
     const { admin } = world;

@@ -12,7 +12,7 @@ import { living, statusOf } from '../../../src/core/services/container/container
 import { demandOf, specOf } from '../../../src/core/services/container/defaults.js';
 import { noteSilence, noteWords } from '../../../src/core/services/container/notes.js';
 import { nextSteps } from '../../../src/core/services/container/rollout.js';
-import { edited, onward, tellAll } from '../../../src/core/services/container/rules.js';
+import { edited, onward, tellAll, withRoom } from '../../../src/core/services/container/rules.js';
 import { withRevision } from '../../../src/core/services/container/spec-rules.js';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
@@ -262,6 +262,54 @@ describe('what a node says', () => {
   });
 });
 
+// Goal: what is held for a revision, and which image it is, is of that revision and of no other.
+describe('what follows from an update', () => {
+  const bigger = (state: ContainerState) => {
+    const larger = { ...spec('app:2'), memoryBytes: 2 ** 30 };
+    const next = withRevision(edited(state, {}, NOW, ['image']), {
+      spec: larger,
+      specHash: 'app:2',
+      createdAt: NOW,
+      createdBy: 'ana',
+    });
+    return onward(withRoom(next, placing.rooms), NOW, placing);
+  };
+  const digestOf = (state: ContainerState, revision: number) =>
+    state.revisions.find((one) => one.revision === revision)?.digest;
+
+  it('is no room that stays held for a revision that was given up', () => {
+    const state = bigger(obeyed(made(2)));
+    const moved = living(state.leases).find((one) => one.observedGeneration < one.generation);
+    if (!moved) throw new Error('One is on its way.');
+    expect(moved.reserved.memoryBytes).toBe(2 ** 30);
+
+    const end = obeyed(heard(state, word(moved, { code: 'CONTAINER_ROLLED_BACK', reason: 'no' })));
+
+    expect(end.leases.map(({ reserved }) => reserved)).toEqual([
+      demandOf(spec('app:1')),
+      demandOf(spec('app:1')),
+    ]);
+  });
+
+  it('is the digest of what the new assignment found, and not of what ran before', () => {
+    const state = bigger(obeyed(made(1)));
+    const [lease] = state.leases;
+    if (!lease) throw new Error('There is one.');
+
+    const late = heard(state, word(lease, { generation: 1, phase: 'unhealthy', digest: 'old' }));
+    const back = heard(state, word(lease, { code: 'CONTAINER_ROLLED_BACK', digest: 'old' }));
+    const other = heard(state, word(lease, { specHash: '1', digest: 'old' }));
+    const found = heard(late, word(lease, { digest: 'new' }));
+
+    expect([digestOf(late, 2), digestOf(back, 2), digestOf(other, 2)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(digestOf(found, 2)).toBe('new');
+  });
+});
+
 const statusWith = (...changes: readonly Partial<Lease>[]) => {
   const state = obeyed(made(changes.length));
   const leases = state.leases.map((lease, at) => ({ ...lease, ...changes[at] }));
@@ -300,5 +348,20 @@ describe('the status of a container', () => {
 
     expect(noteSilence(silent(300), NOW).events).toEqual([]);
     expect(noteSilence(silent(301), NOW).leases[0]).toMatchObject({ phase: 'lost', endedAt: NOW });
+  });
+
+  it('keeps the place of one that is to go until its node has said that it is gone', () => {
+    const state = obeyed(made(1));
+    const leaving = (isReachable: boolean) => ({
+      ...state,
+      leases: state.leases.map((lease) => ({
+        ...lease,
+        isReachable,
+        leavingAt: new Date(NOW.getTime() - 7_300_000),
+      })),
+    });
+
+    expect(noteSilence(leaving(false), NOW).leases[0]?.endedAt).toBeUndefined();
+    expect(noteSilence(leaving(true), NOW).leases[0]?.endedAt).toEqual(NOW);
   });
 });

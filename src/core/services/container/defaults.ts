@@ -7,6 +7,9 @@ import { canonicalJson } from './canonical.js';
 const MIB = 2 ** 20;
 /** More processes than this are a default given up. */
 const PIDS_LIMIT_CONFINED = 4_096;
+/** A spec, and all the secrets that go with it: both are one frame to an agent, of which secrets take a third more than they are. */
+const MAX_SPEC_BYTES = 64 << 10;
+const MAX_SECRETS_BYTES = 112 << 10;
 /** After how long without a word of its node a replica is placed elsewhere, unless said otherwise. */
 export const LOST_AFTER_SECONDS = 300;
 
@@ -120,6 +123,15 @@ export function isBound({ volumes }: ContainerSpec): boolean {
   return volumes.some(({ readOnly, source }) => !readOnly || !isBind({ source }));
 }
 
+/** @param bytes - of all the secrets that one container needs. @throws {AppError} INPUT_INVALID. */
+export function requireSecretsFit(bytes: number, container: string): void {
+  if (bytes <= MAX_SECRETS_BYTES) return;
+  throw invalid(
+    'secrets',
+    `The secrets of "${container}" are ${bytes} bytes together; a container has ${MAX_SECRETS_BYTES} at most.`,
+  );
+}
+
 function isBind({ source }: { readonly source: string }): boolean {
   return source.startsWith('/');
 }
@@ -132,6 +144,12 @@ function hostPort({ host, protocol }: PublishedPort): readonly string[] {
 function requireSound(spec: ContainerSpec): ContainerSpec {
   requireOnce('ports', 'host port', spec.ports.flatMap(hostPort));
   requireOnce('volumes', 'folder in the container', targetsOf(spec));
+  if (new TextEncoder().encode(canonicalJson(spec)).byteLength > MAX_SPEC_BYTES) {
+    throw invalid(
+      'env',
+      `Its environment, command and all else are ${MAX_SPEC_BYTES} bytes together at most.`,
+    );
+  }
   if (spec.maxRestarts !== undefined && spec.restart !== 'on-failure') {
     throw invalid('maxRestarts', '"maxRestarts" goes with the restart policy "on-failure".');
   }

@@ -14,6 +14,8 @@ import { secretsOf } from './defaults.js';
 
 /** Pages of one sweep; the next takes up the rest. */
 const MAX_PAGES = 20;
+/** Nobody is called longer than that: a secret that is no `<user>:<password>` opens nothing. */
+const MAX_USERNAME = 255;
 
 /** What secrets of a member are, for the node that has to have them. */
 export interface SecretValues {
@@ -127,6 +129,6 @@ function credentials(value: Uint8Array) {
   const text = new TextDecoder().decode(value).replace(/\r?\n$/, '');
   const at = text.indexOf(':');
   return at < 0
-    ? { username: text, password: '' }
-    : { username: text.slice(0, at), password: text.slice(at + 1) };
+    ? { username: text.slice(0, MAX_USERNAME), password: '' }
+    : { username: text.slice(0, Math.min(at, MAX_USERNAME)), password: text.slice(at + 1) };
 }

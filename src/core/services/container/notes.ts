@@ -1,4 +1,10 @@
-import type { ContainerEvent, ContainerState, Lease, LeaseWord } from './container.ports.js';
+import type {
+  ContainerEvent,
+  ContainerState,
+  Lease,
+  LeaseWord,
+  StoredRevision,
+} from './container.ports.js';
 
 import { phaseOf, revisionOf } from './container-status.js';
 import { isBound } from './defaults.js';
@@ -17,14 +23,16 @@ export function noteWords(
     return word ? heard(lease, word, now) : lease;
   });
   const changed = leases.filter((lease, at) => isNews(state.leases[at], lease));
-  const digest = changed.map(({ report, revision }) => ({ digest: report.digest, revision }));
   return {
     ...state,
     leases,
     revisions: state.revisions.map((revision) => {
-      const found = digest.find((said) => said.revision === revision.revision)?.digest;
       // The first replica that finds the image decides which one it is.
-      return revision.digest === undefined && found ? { ...revision, digest: found } : revision;
+      const digest =
+        revision.digest ?? leases.find((lease) => hasFound(lease, revision))?.report.digest;
+      return digest === revision.digest || digest === undefined
+        ? revision
+        : { ...revision, digest };
     }),
     events: [...state.events, ...changed.map((lease) => told(lease))],
   };
@@ -48,6 +56,18 @@ function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
   return { ...lease, observedGeneration: generation, phase, report, observedAt: now };
 }
 
+/** Whether what a node says of an image is said of that revision: not of the one that ran before it, or that runs again. */
+function hasFound(lease: Lease, { revision, specHash }: StoredRevision): boolean {
+  const { report, generation, observedGeneration } = lease;
+  return (
+    lease.revision === revision &&
+    observedGeneration === generation &&
+    report.digest !== undefined &&
+    report.code !== 'CONTAINER_ROLLED_BACK' &&
+    (report.specHash ?? specHash) === specHash
+  );
+}
+
 function isNews(before: Lease | undefined, after: Lease): boolean {
   return (
     before !== undefined &&
@@ -68,7 +88,8 @@ export function noteSilence(state: ContainerState, now: Date): ContainerState {
     const isLost = !lease.isReachable && silentMs > lostAfterSeconds * 1_000;
     if (lease.leavingAt) {
       if (lease.endedAt) return lease;
-      if (now.getTime() - lease.leavingAt.getTime() > LEAVE_MS) {
+      // Of a node that is away nothing is known: it has what it had.
+      if (lease.isReachable && now.getTime() - lease.leavingAt.getTime() > LEAVE_MS) {
         return { ...lease, endedAt: now, endReason: 'its node says nothing of it' };
       }
       return lease.isGone && !lease.isReachable

@@ -1,6 +1,9 @@
+import type { ContainerSpec } from '../../types/models/container.js';
 import type { ContainerState, Lease } from './container.ports.js';
 
-import { isSettled, living } from './container-status.js';
+import { canonicalJson } from './canonical.js';
+import { isSettled, living, revisionOf } from './container-status.js';
+import { demandOf } from './defaults.js';
 
 /** What does not pass by itself: trying again would not help. */
 const FINAL: ReadonlySet<string> = new Set([
@@ -35,7 +38,8 @@ export type Step =
  * The steps that are due now; none when it is as it is to be, or when a node has the word. One replica at a time moves to another revision, and
  * the next when that one has come up.
  */
-export function nextSteps({ container, leases }: ContainerState): readonly Step[] {
+export function nextSteps(state: ContainerState): readonly Step[] {
+  const { container, leases } = state;
   const all = living(leases);
   if (container.desired === 'removed') {
     return all.map(({ id }) => ({ kind: 'leave', lease: id, reason: 'removed' }));
@@ -51,7 +55,7 @@ export function nextSteps({ container, leases }: ContainerState): readonly Step[
     ...missing(all, replicas, stableRevision ?? revision),
     ...moves(
       all.filter(({ replica }) => replica <= replicas),
-      container,
+      state,
     ),
   ];
 }
@@ -64,10 +68,8 @@ export function hasFailed(lease: Lease): boolean {
   return phase === 'failed' && (FINAL.has(report.code) || (report.failures ?? 0) >= MAX_FAILURES);
 }
 
-function moves(
-  all: readonly Lease[],
-  { revision, stableRevision, replicas, desired }: ContainerState['container'],
-): readonly Step[] {
+function moves(all: readonly Lease[], state: ContainerState): readonly Step[] {
+  const { revision, stableRevision, replicas, desired } = state.container;
   const [there, before] = [
     all.filter((lease) => lease.revision === revision),
     all.filter((lease) => lease.revision !== revision),
@@ -78,8 +80,15 @@ function moves(
     (a, b) => Number(b.isReachable) - Number(a.isReachable) || a.replica - b.replica,
   )[0];
   if (next) return [{ kind: 'advance', lease: next.id, revision }];
-  const isUp = desired === 'running' && there.length === replicas && revision !== stableRevision;
-  return isUp ? [{ kind: 'settle' }] : [];
+  const isUp = desired === 'running' && there.length === replicas;
+  const isNew = revision !== stableRevision || holdsMore(there, revisionOf(state, revision).spec);
+  return isUp && isNew ? [{ kind: 'settle' }] : [];
+}
+
+/** Whether room is held still for a revision that was given up. */
+function holdsMore(all: readonly Lease[], spec: ContainerSpec): boolean {
+  const needed = canonicalJson(demandOf(spec));
+  return all.some(({ reserved }) => canonicalJson(reserved) !== needed);
 }
 
 function surplus(all: readonly Lease[], replicas: number): readonly Step[] {

@@ -23,6 +23,7 @@ import { isUuid } from '../../utils/node-name.js';
 import { insertState, writeState } from './container-changes.js';
 import { isReachable, readStates, type RevisionRow, toRevision } from './container.rows.js';
 import { holdPlacement } from './placement-lock.js';
+import { SEALED_MORE_BYTES } from './sealed.js';
 import { findUsage } from './usage.repository.js';
 
 /** Of one member, that live at once. */
@@ -52,6 +53,8 @@ interface RoomRow {
 export interface ContainerViews {
   readonly details: (state: ContainerState) => ContainerDetails;
   readonly summary: (state: ContainerState) => Container;
+  /** Throws where the secrets of a container are too long together. */
+  readonly secretsFit: (bytes: number, container: string) => void;
 }
 
 /** Containers, their revisions and the places of their replicas. What a change is, rules say; here it is made of a piece. */
@@ -111,7 +114,7 @@ export class ContainerRepository implements ContainerStore {
         throw new AppError('LIMIT_REACHED', `${owner.name} has ${MAX_LIVING} containers already.`);
       }
       const after = place(draft, await readRooms(tx));
-      await requireSecrets(tx, after, []);
+      await this.#requireSecrets(tx, after, []);
       await insertState(tx, after);
       return this.#views.details(after);
     });
@@ -187,9 +190,42 @@ export class ContainerRepository implements ContainerStore {
       });
     }
     const after = rule(before);
-    await requireSecrets(tx, after, before.revisions);
+    await this.#requireSecrets(tx, after, before.revisions);
     await writeState(tx, before, after);
     return this.#views.details(after);
+  }
+
+  /**
+   * Holds the secrets that a new revision needs until it is there, so that nobody removes one meanwhile.
+   * @throws {AppError} SECRET_NOT_FOUND, INPUT_INVALID where they are too long together.
+   */
+  async #requireSecrets(
+    tx: Transaction<unknown>,
+    { container, revisions }: ContainerState,
+    before: readonly StoredRevision[],
+  ): Promise<void> {
+    const isMade = ({ revision }: StoredRevision) =>
+      !before.some((one) => one.revision === revision);
+    for (const { spec } of revisions.filter(isMade)) {
+      const all = spec.secrets.map(({ name }) => name);
+      const names = [...all, ...(spec.registryAuth === undefined ? [] : [spec.registryAuth])];
+      if (names.length === 0) continue;
+      const { rows } = await sql<{ name: string; bytes: number }>`
+        select name, octet_length(encrypted) - ${SEALED_MORE_BYTES}::int as bytes from secrets
+        where owner_id = ${container.owner.id} and name = any(${names}) order by id for key share`.execute(
+        tx,
+      );
+      const missing = names.find((name) => !rows.some((row) => row.name === name));
+      if (missing !== undefined) {
+        throw new AppError('SECRET_NOT_FOUND', `There is no secret "${missing}".`, {
+          secret: missing,
+        });
+      }
+      this.#views.secretsFit(
+        rows.reduce((sum, { bytes }) => sum + bytes, 0),
+        container.name,
+      );
+    }
   }
 
   async #idOf(ref: string): Promise<string | undefined> {
@@ -198,30 +234,6 @@ export class ContainerRepository implements ContainerStore {
       select id from containers where name = ${ref} and removed_at is null`.execute(this.#db);
     return rows[0]?.id;
   }
-}
-
-/**
- * Holds the secrets that a new revision needs until it is there, so that nobody removes one meanwhile.
- * @throws {AppError} SECRET_NOT_FOUND.
- */
-async function requireSecrets(
-  tx: Transaction<unknown>,
-  { container, revisions }: ContainerState,
-  before: readonly StoredRevision[],
-): Promise<void> {
-  const made = revisions.filter(({ revision }) => !before.some((one) => one.revision === revision));
-  const names = made.flatMap(({ spec }) => [
-    ...spec.secrets.map(({ name }) => name),
-    ...(spec.registryAuth === undefined ? [] : [spec.registryAuth]),
-  ]);
-  if (names.length === 0) return;
-  const { rows } = await sql<{ name: string }>`
-    select name from secrets where owner_id = ${container.owner.id} and name = any(${names}) order by id for key share`.execute(
-    tx,
-  );
-  const missing = names.find((name) => !rows.some((row) => row.name === name));
-  if (missing === undefined) return;
-  throw new AppError('SECRET_NOT_FOUND', `There is no secret "${missing}".`, { secret: missing });
 }
 
 /** Every node that has not been deleted, with what is reserved of it. */

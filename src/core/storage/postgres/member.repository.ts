@@ -12,6 +12,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
+import { holdPlacement } from './placement-lock.js';
 import { endAccess } from './session.repository.js';
 
 interface MemberRow {
@@ -97,8 +98,10 @@ export class MemberRepository implements MemberStore {
     now: Date,
   ): Promise<{ member: Member; transferredNodes: number }> {
     return this.#db.transaction().execute(async (tx) => {
+      await holdPlacement(tx);
       await lockRow(tx, id);
       const transferredNodes = await handOver(tx, id, transferTo, now);
+      await handOverContainers(tx, id, transferTo, now);
       await endAccess(tx, id, 'member removed', now);
       await sql`delete from invitations where member_id = ${id}`.execute(tx);
       const { rows } = await sql<MemberRow>`
@@ -138,6 +141,50 @@ async function handOver(
     });
   }
   return rows.length;
+}
+
+/** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. */
+async function handOverContainers(
+  tx: Transaction<unknown>,
+  id: string,
+  heir: string | undefined,
+  now: Date,
+): Promise<void> {
+  const { rows } = await sql<{ id: string; name: string }>`
+    select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
+    tx,
+  );
+  if (rows.length > 0 && heir === undefined) {
+    throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} container(s).`, {
+      containers: rows.length,
+    });
+  }
+  if (heir !== undefined && rows.length > 0) {
+    const named = sql`exists (
+      select from container_revisions r where r.container_id = any(${rows.map((row) => row.id)}::uuid[])
+        and (r.spec ->> 'registryAuth' = s.name or r.spec -> 'secrets' @> jsonb_build_array(jsonb_build_object('name', s.name))))`;
+    const { rows: both } = await sql<{ name: string }>`
+      select s.name from secrets s join secrets o on o.name = s.name and o.owner_id = ${heir}
+      where s.owner_id = ${id} and ${named} order by s.name limit 1`.execute(tx);
+    if (both[0]) {
+      throw new AppError(
+        'MEMBER_OWNS_NODES',
+        `Its containers use the secret "${both[0].name}", and its heir has another one of that name.`,
+      );
+    }
+    await sql`update secrets s set owner_id = ${heir}, updated_at = ${now}, version = version + 1
+      where s.owner_id = ${id} and ${named}`.execute(tx);
+    await sql`update containers set owner_id = ${heir}, updated_at = ${now}, version = version + 1
+      where owner_id = ${id} and removed_at is null`.execute(tx);
+  }
+  await sql`delete from secrets where owner_id = ${id}`.execute(tx);
+  for (const container of rows) {
+    await appendEvent(tx, {
+      type: 'container.updated',
+      object: { kind: 'container', id: container.id },
+      payload: { name: container.name, changed: ['owner'] },
+    });
+  }
 }
 
 function statusAfter(before: MemberRow, disabled: boolean | undefined): MemberStatus {

@@ -4,6 +4,8 @@ import { AppError } from '../../types/errors/app-error.js';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** What is sealed is so much longer. */
+export const SEALED_MORE_BYTES = NONCE_BYTES + TAG_BYTES;
 
 /**
  * Encrypts under the master key (AES-256-GCM): nonce, tag, and what was encrypted.

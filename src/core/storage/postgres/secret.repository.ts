@@ -6,7 +6,7 @@ import type { Named } from '../../types/models/member.js';
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
 import { appendEvent } from './event.repository.js';
-import { seal, unseal } from './sealed.js';
+import { seal, SEALED_MORE_BYTES, unseal } from './sealed.js';
 
 /** Of one member. */
 const MAX_SECRETS = 1_000;
@@ -35,10 +35,17 @@ const usedBy = sql.raw(`(
 export class SecretRepository implements SecretStore {
   readonly #db: Kysely<unknown>;
   readonly #masterKey: Buffer;
+  readonly #fits: (bytes: number, container: string) => void;
 
-  constructor(db: Kysely<unknown>, masterKey: Buffer) {
+  /** @param fits - throws where so many bytes are too many for a container of that name. */
+  constructor(
+    db: Kysely<unknown>,
+    masterKey: Buffer,
+    fits: (bytes: number, container: string) => void,
+  ) {
     this.#db = db;
     this.#masterKey = masterKey;
+    this.#fits = fits;
   }
 
   async list(ownerId: string): Promise<readonly Secret[]> {
@@ -105,9 +112,23 @@ export class SecretRepository implements SecretStore {
         on conflict (id) do update set encrypted = excluded.encrypted, updated_at = excluded.updated_at,
           version = secrets.version + 1`.execute(tx);
       const secret = await read(tx, kept);
+      await this.#requireFit(tx, secret);
       await tell(tx, 'secret.set', secret);
       return secret;
     });
+  }
+
+  /** Whoever uses it has to be told all of its secrets still. @throws {AppError} INPUT_INVALID. */
+  async #requireFit(tx: Transaction<unknown>, { owner, usedBy: users }: Secret): Promise<void> {
+    if (users.length === 0) return;
+    const { rows } = await sql<{ name: string; bytes: string }>`
+      select c.name, sum(octet_length(o.encrypted) - ${SEALED_MORE_BYTES}::int) as bytes
+      from containers c join container_revisions r on r.container_id = c.id
+        join secrets o on o.owner_id = ${owner.id} and (o.name = r.spec ->> 'registryAuth'
+          or r.spec -> 'secrets' @> jsonb_build_array(jsonb_build_object('name', o.name)))
+      where c.id = any(${users.map(({ id }) => id)}::uuid[]) and r.revision in (c.revision, c.stable_revision)
+      group by c.id, r.revision order by bytes desc limit 1`.execute(tx);
+    if (rows[0]) this.#fits(Number(rows[0].bytes), rows[0].name);
   }
 
   async remove(id: string): Promise<Secret> {

@@ -194,7 +194,7 @@ export const errorCodes = {
   AGENT_PROTOCOL_UNSUPPORTED: refused('Bring the agent and the daemon to the same version.'),
   MEMBER_NAME_TAKEN: refused('Choose another name.'),
   MEMBER_BUILT_IN: refused('The built-in member stays as it is; add one of your own.'),
-  MEMBER_OWNS_NODES: refused('Give its nodes to another member with --transfer-to.'),
+  MEMBER_OWNS_NODES: refused('Give its nodes and containers to another member with --transfer-to.'),
   ROLE_BUILT_IN: refused('Built-in roles stay as they are; make one of your own.'),
   ROLE_IN_USE: refused('Take it from its members first, with `syntropy member update --role`.'),
   TOKEN_NAME_TAKEN: refused('Choose another name, or revoke the token that has it.'),
