@@ -118,6 +118,7 @@ export class Reconciler {
       facts: match && this.#sight.factsOf(match.id),
       doing: this.#runs.get(lease)?.doing,
       failure: memory.failure,
+      failures: memory.failures,
       digest: memory.digest,
       words,
     });
@@ -227,6 +228,8 @@ export class Reconciler {
     const seen = { containers, notBeforeMs: memory.notBeforeMs };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
     if (steps.length === 0) {
+      // An engine that starts it again at once shows it as running all the while: only a close look tells whether it has stayed up.
+      if (match?.state === 'running' && lookAgainAtMs !== undefined) this.#sight.doubt(match.id);
       if (match?.state === 'running' && lookAgainAtMs === undefined) memory.failure = undefined;
       if (match?.state === 'exited' || match?.state === 'restarting') {
         void this.#memories.listenToLast(lease, match, runtime);
