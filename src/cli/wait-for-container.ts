@@ -172,7 +172,8 @@ function failure(
   const reason = telling?.reason ?? now.statusReason;
   return new AppError(
     code,
-    `Container ${now.name} ${what}${reason === undefined ? '.' : `: ${reason}`}`,
+    // One that has failed has given up its name.
+    `Container ${now.formerName ?? now.name} ${what}${reason === undefined ? '.' : `: ${reason}`}`,
     {
       container: now.id,
       ...(telling === undefined ? {} : { replica: telling.replica, node: telling.node.name }),

@@ -5,6 +5,8 @@ import path from 'node:path';
 
 import { documentOf } from './cli.js';
 import { daemonProcess } from './daemon-process.js';
+import type { TestEngine } from './engines.js';
+
 import { waitFor } from './wait-for.js';
 
 const AGENT = path.resolve('bin/syntropy-agent.mjs');
@@ -32,20 +34,20 @@ export async function containerGrid(
     cliTimeoutMs: 120_000,
   });
   const nodes: Awaited<ReturnType<typeof gridNode>>[] = [];
+  /** One more machine, with its agent, of which nothing is waited for. */
+  const add = async (...flags: readonly string[]) => {
+    const node = await gridNode(daemon, `node-0${nodes.length + 1}`, flags);
+    nodes.push(node);
+    node.start();
+    return node;
+  };
   const close = async () => {
     for (const node of nodes) await node.stop();
     await daemon[Symbol.asyncDispose]();
   };
   try {
-    for (const [n, { socketPath }] of engines.entries()) {
-      const name = `node-0${n + 1}`;
-      const node = await gridNode(daemon, name, [
-        '--engine',
-        `unix://${socketPath}`,
-        ...agentFlags,
-      ]);
-      nodes.push(node);
-      node.start();
+    for (const { socketPath } of engines) {
+      const { name } = await add('--engine', `unix://${socketPath}`, ...agentFlags);
       await daemon.cli('node', 'update', name, '--offer', offer);
       await waitFor(`the engine of ${name}`, async () => {
         const { agent } = await daemon.client.call('nodes.get', { node: name });
@@ -61,6 +63,7 @@ export async function containerGrid(
     cli: daemon.cli,
     client: daemon.client,
     nodes,
+    add,
     /** A container as the daemon knows it. */
     container: (name: string) => daemon.client.call('containers.get', { container: name }),
     [Symbol.asyncDispose]: close,
@@ -119,4 +122,20 @@ async function gridNode(
         return status === 'online' || status === 'degraded';
       }),
   };
+}
+
+/** Flags that run a line of shell of an image of busybox, which is there already, and end it soon: busybox heeds no SIGTERM. */
+export function shell(script: string): readonly string[] {
+  return [
+    ...['--pull', 'never', '--stop-timeout', '1s'],
+    ...['--command', '/bin/sh', '--arg', '-c', '--arg', script],
+  ];
+}
+
+/** Names of all containers of an engine, whoever made them. */
+export async function containersOf({ api }: Pick<TestEngine, 'api'>): Promise<readonly string[]> {
+  const { text } = await api('GET', '/containers/json?all=1');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the form of the Engine API
+  const all = JSON.parse(text) as readonly { readonly Names: readonly string[] }[];
+  return all.map(({ Names }) => Names.join());
 }

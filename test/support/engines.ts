@@ -230,16 +230,22 @@ const REGISTRY_USERS = 'canary:$2y$05$abcdefghijklmnopqrstuuGBIfqmHo0GUM.JNNzAGS
 /** A real registry on loopback of an engine's network, without TLS, with or without a question for user and password. */
 export async function startRegistry(
   engine: Pick<TestEngine, 'within'>,
-  options: { readonly port?: number; readonly asks?: boolean } = {},
+  options: {
+    readonly port?: number;
+    readonly asks?: boolean;
+    /** What another one has. */
+    readonly data?: string;
+  } = {},
 ) {
   const { port = 5_000, asks = false } = options;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-registry-'));
+  const data = options.data ?? path.join(folder, 'data');
   const address = `127.0.0.1:${port}`;
   await writeFile(path.join(folder, 'users'), REGISTRY_USERS);
   const config = [
     'version: 0.1',
     'log: {level: error, accesslog: {disabled: true}}',
-    `storage: {filesystem: {rootdirectory: ${folder}/data}}`,
+    `storage: {filesystem: {rootdirectory: ${data}}}`,
     `http: {addr: "${address}"}`,
     ...(asks ? [`auth: {htpasswd: {realm: grid, path: ${folder}/users}}`] : []),
   ];
@@ -254,6 +260,7 @@ export async function startRegistry(
   };
   const registry = {
     address,
+    data,
     stop,
     async [Symbol.asyncDispose]() {
       await stop();

@@ -92,7 +92,8 @@ export class Engine {
 
   #failed(error: unknown): void {
     this.#failures += 1;
-    const message = error instanceof Error ? error.message : String(error);
+    const said = error instanceof Error ? error.message : String(error);
+    const message = said.endsWith('.') ? said : `${said}.`;
     const hint =
       HELPED.has(errorCode(error)) && error instanceof AppError
         ? ` ${errorCodes[error.code].hint}`

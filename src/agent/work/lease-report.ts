@@ -28,6 +28,8 @@ export interface Standing {
   readonly doing: Step['kind'] | undefined;
   /** Why it could not be brought to what it is to be; it will be tried again. */
   readonly failure: Failure | undefined;
+  /** How often that has failed in a row. */
+  readonly failures: number;
   /** Of the image that was found for what it is to be. */
   readonly digest: string | undefined;
   /** What the container wrote last, where it has ended; what its health check said, where it is unhealthy. */
@@ -52,6 +54,7 @@ export function leaseReport(record: LeaseRecord, standing: Standing): LeaseRepor
     phase,
     ...(why ? { code: why.code, reason: line(why.reason) } : {}),
     ...(why?.lastWords ? { lastWords: words(why.lastWords) } : {}),
+    ...(phase === 'failed' && standing.failures > 0 ? { failures: standing.failures } : {}),
     ...exitCodeOf(match),
     restarts: match?.restarts ?? 0,
     ...startedAtOf(match),

@@ -114,6 +114,7 @@ export class Reconciler {
       failure: memory.failure,
       // What was found for a spec before says nothing of this one.
       digest: memory.image?.of === effective(record).specHash ? memory.image.digest : undefined,
+      failures: memory.failures,
       words,
     });
   }
@@ -222,6 +223,8 @@ export class Reconciler {
     const seen = { containers, notBeforeMs: memory.notBeforeMs };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
     if (steps.length === 0) {
+      // An engine that starts it again at once shows it as running all the while: only a close look tells whether it has stayed up.
+      if (match?.state === 'running' && lookAgainAtMs !== undefined) this.#sight.doubt(match.id);
       if (match?.state === 'running' && lookAgainAtMs === undefined) memory.failure = undefined;
       if (match?.state === 'exited' || match?.state === 'restarting') {
         void this.#memories.listenToLast(lease, match, runtime);

@@ -27,7 +27,7 @@ export class Sight {
   readonly #stale = new Set<string>();
 
   /**
-   * Answers how many were looked at closely.
+   * Answers how many are otherwise than they were.
    * @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT.
    */
   async look(
@@ -42,8 +42,11 @@ export class Sight {
     const changed = listed.filter(
       ({ id, state }) => this.#stale.has(id) || this.#known.get(id)?.listed !== state,
     );
-    await eachOf(changed, LOOKS, (one) => this.#inspect(runtime, one, now));
-    return changed.length;
+    let news = 0;
+    await eachOf(changed, LOOKS, async (one) => {
+      if (await this.#inspect(runtime, one, now)) news += 1;
+    });
+    return news;
   }
 
   /** It is looked at closely the next time, whatever the list says. */
@@ -92,7 +95,7 @@ export class Sight {
     runtime: Pick<ContainerRuntime, 'inspect'>,
     { id, state }: RunningContainer,
     now: () => number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const before = this.#known.get(id);
     try {
       const facts = await runtime.inspect(id);
@@ -108,10 +111,11 @@ export class Sight {
         upSinceMs: isSameRun ? before.upSinceMs : at,
         seenSinceMs: before?.seenSinceMs ?? at,
       });
+      return !isSameRun;
     } catch (error) {
       if (errorCode(error) !== 'RUNTIME_NOT_FOUND') throw error;
       // It went between the two looks.
-      this.#known.delete(id);
+      return this.#known.delete(id);
     }
   }
 }

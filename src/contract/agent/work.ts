@@ -94,6 +94,8 @@ export const LeaseReport = Type.Object(
     code: Type.Optional(Type.String({ pattern: '^[A-Z][A-Z_]{1,62}$' })),
     reason: Type.Optional(Text(512)),
     lastWords: Type.Optional(Lines(MAX_LAST_WORDS)),
+    /** How often it has failed in a row; it is tried again meanwhile. */
+    failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
     exitCode: Type.Optional(Type.Integer({ minimum: -1, maximum: 255 })),
     restarts: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),
     startedAt: Type.Optional(Timestamp),

@@ -47,6 +47,8 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
         '8088:8080',
         '--pull',
         'never',
+        '--stop-timeout',
+        '1s',
         ...serve('one'),
         ...waiting,
       );

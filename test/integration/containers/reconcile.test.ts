@@ -105,6 +105,30 @@ describe('a lease', () => {
     await waitFor('another try', () => runtime.calls.create === 2);
   });
 
+  it('that an engine starts again at once, over and over, is not said to run', async () => {
+    const runtime = new MemoryRuntime();
+    await using node = await connected({ runtime });
+    // By then all has been looked at once for what the engine tells, which is not done again soon.
+    const other = assignment({}, { name: 'other' });
+    node.assign([other]);
+    await node.phase(other.lease, 'running');
+    const [{ id: otherId = '' } = {}] = runtime.all();
+    const looped = new Set<string>();
+    runtime.before = (call, about) => {
+      if (call === 'inspect' && about !== otherId) looped.add(about);
+      if (call !== 'list') return;
+      for (const id of looped) runtime.exitContainer(id, 3);
+      looped.clear();
+    };
+    const web = assignment({ command: ['loop'] });
+    node.assign([other, web]);
+
+    const report = await node.phase(web.lease, 'failed');
+
+    expect(report).toMatchObject({ code: 'CONTAINER_FAILED', failures: 1 });
+    expect(node.reports(web.lease).map(({ phase }) => phase)).not.toContain('running');
+  });
+
   it.each([
     ['ensureImage', 'REGISTRY_DENIED', 'REGISTRY_DENIED'],
     ['ensureImage', 'INPUT_INVALID', 'CONTAINER_IMAGE_NOT_FOUND'],

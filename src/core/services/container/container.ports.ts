@@ -63,12 +63,12 @@ export interface Reported {
   readonly digest?: string;
   /** Of what runs, where that is not what was assigned. */
   readonly specHash?: string;
-  /** How often it has failed in this generation. */
+  /** How often it has failed in a row in this generation. */
   readonly failures?: number;
 }
 
 /** A report of a node, as it came. */
-export interface LeaseWord extends Omit<Reported, 'failures'> {
+export interface LeaseWord extends Reported {
   readonly lease: string;
   readonly generation: number;
   readonly phase: ReplicaPhase;

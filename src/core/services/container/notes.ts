@@ -39,7 +39,7 @@ export function noteWords(
 }
 
 function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
-  const { lease: _, generation, phase, ...said } = word;
+  const { lease: _, generation, phase, ...report } = word;
   if (generation < lease.observedGeneration || generation > lease.generation) return lease;
   // Those are for us to say.
   if (phase === 'unknown' || phase === 'lost') return lease;
@@ -48,11 +48,6 @@ function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
       ? { ...lease, phase, observedAt: now, endedAt: now, endReason: lease.endReason ?? 'removed' }
       : lease;
   }
-  const isSame = generation === lease.observedGeneration;
-  const before = isSame ? (lease.report.failures ?? 0) : 0;
-  const failures =
-    phase === 'failed' && !(isSame && lease.phase === 'failed') ? before + 1 : before;
-  const report = { ...said, ...(failures > 0 ? { failures } : {}) };
   return { ...lease, observedGeneration: generation, phase, report, observedAt: now };
 }
 

@@ -18,6 +18,8 @@ export interface Dialect {
   };
   /** Whether a refusal to make a container says that its name is taken. */
   isNameTaken(status: number, message: string): boolean;
+  /** Whether a refusal says that the container is not there, or no more. */
+  isGone(status: number, message: string): boolean;
   /** Whether a refusal says that the container does not run. */
   isNotRunning(status: number, message: string): boolean;
   /** How the output of a command that could not be run begins, in the place of any of its own. */
@@ -33,6 +35,7 @@ export const docker: Dialect = {
     Config: { 'max-size': String(maxBytes), 'max-file': String(files) },
   }),
   isNameTaken: (status) => status === 409,
+  isGone: (status) => status === 404,
   isNotRunning: (status) => status === 409,
   cannotRun: /^(?:OCI runtime exec failed|failed to create shim|unable to)/,
 };
@@ -48,6 +51,9 @@ export const podman: Dialect = {
     Config: { 'max-size': String(maxBytes * files) },
   }),
   isNameTaken: (status, message) => status >= 409 && /name .*is (?:already )?in use/.test(message),
+  // It fails over one that is removed while it looks.
+  isGone: (status, message) =>
+    status === 404 || (status === 500 && /no such container/i.test(message)),
   isNotRunning: (status, message) =>
     status === 409 || (status === 500 && message.includes('container state improper')),
   cannotRun: /^Error: .*\bOCI\b/s,

@@ -14,7 +14,7 @@ import type {
   RuntimeLogRequest,
 } from '../../../services/container/runtime.ports.js';
 import type { Dialect } from './dialect.js';
-import type { EngineHttp } from './engine-http.js';
+import type { EngineAnswer, EngineHttp } from './engine-http.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { containerBody, LABELS } from './container-body.js';
@@ -30,6 +30,7 @@ import { createRefusal, engineFailure, messageOf, notFound, startRefusal } from 
 const START_TIMEOUT_MS = 120_000;
 const REMOVE_TIMEOUT_MS = 60_000;
 const REMOVE_LOOK_MS = 50;
+const MAX_LISTS = 20;
 
 /** An engine of the Docker Engine API, 1.41 or newer, on this machine. What differs between them is in its dialect. */
 export class EngineRuntime implements ContainerRuntime {
@@ -91,7 +92,7 @@ export class EngineRuntime implements ContainerRuntime {
       timeoutMs: graceSeconds * 1_000 + REMOVE_TIMEOUT_MS,
     });
     if (answer.status < 300 || answer.status === 304) return;
-    if (answer.status === 404) throw notFound(messageOf(answer));
+    if (this.#isGone(answer)) throw notFound(messageOf(answer));
     // Podman refuses where there is nothing to stop.
     const { state } = await this.inspect(id);
     if (state === 'running' || state === 'restarting') throw engineFailure(answer);
@@ -104,7 +105,7 @@ export class EngineRuntime implements ContainerRuntime {
         query: { force: '1', v: '1' },
         timeoutMs: REMOVE_TIMEOUT_MS,
       });
-      if (answer.status < 300 || answer.status === 404) return;
+      if (answer.status < 300 || this.#isGone(answer)) return;
       // Somebody removes it already, or it is just being started again.
       if (Date.now() > deadline) throw engineFailure(answer);
       await pause(REMOVE_LOOK_MS);
@@ -120,10 +121,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async list(node: string): Promise<readonly RunningContainer[]> {
     const filters = JSON.stringify({ label: [`${LABELS.node}=${node}`] });
-    const answer = await this.#http.call('GET', '/containers/json', {
-      query: { all: '1', filters },
-    });
-    if (answer.status !== 200) throw engineFailure(answer);
+    const answer = await this.#listed({ all: '1', filters });
     return listOf(answer.body)
       .map(listedContainer)
       .filter((container) => container !== undefined)
@@ -161,9 +159,23 @@ export class EngineRuntime implements ContainerRuntime {
   /** By its id or its name; undefined also where it is none of ours. */
   async #look(idOrName: string): Promise<ContainerFacts | undefined> {
     const answer = await this.#http.call('GET', `/containers/${idOrName}/json`);
-    if (answer.status === 404) return undefined;
+    if (this.#isGone(answer)) return undefined;
     if (answer.status !== 200) throw engineFailure(answer);
     return inspectedContainer(answer.body);
+  }
+
+  /** Podman has no list for whoever asks while a container goes: then it is asked again. */
+  async #listed(query: Readonly<Record<string, string>>): Promise<EngineAnswer> {
+    for (let left = MAX_LISTS - 1; ; left -= 1) {
+      const answer = await this.#http.call('GET', '/containers/json', { query });
+      if (answer.status === 200) return answer;
+      if (left === 0 || !this.#isGone(answer)) throw engineFailure(answer);
+      await pause(REMOVE_LOOK_MS);
+    }
+  }
+
+  #isGone(answer: EngineAnswer): boolean {
+    return this.#dialect.isGone(answer.status, messageOf(answer));
   }
 
   async #get(path: string) {

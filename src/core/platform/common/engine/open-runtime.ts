@@ -14,7 +14,7 @@ const OLDEST_API = '1.41';
 const USUAL_SOCKETS = ['/var/run/docker.sock', '/run/podman/podman.sock'] as const;
 const FIRST_WORD_TIMEOUT_MS = 10_000;
 
-/** The engine that listens there, whichever it is. @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT, CAPABILITY_MISSING (too old). */
+/** The engine that listens there, whichever it is. @throws {AppError} ENGINE_MISSING, ENGINE_UNREACHABLE, TIMED_OUT, CAPABILITY_MISSING (too old). */
 export async function openRuntime(socketPath: string): Promise<ContainerRuntime> {
   const http = new EngineHttp(socketPath);
   try {
@@ -36,7 +36,8 @@ export async function openRuntime(socketPath: string): Promise<ContainerRuntime>
     return new EngineRuntime(http, isPodman ? podman : docker);
   } catch (error) {
     http.close();
-    throw error;
+    if (existsSync(socketPath)) throw error;
+    throw new AppError('ENGINE_MISSING', `There is no container engine at ${socketPath}.`);
   }
 }
 
