@@ -26,6 +26,8 @@ export async function judgeUsage(world, watch) {
   await parts.agent.stop();
   const after = counters();
   parts.agent.start();
+  // What is told once too often is not waited for by what has to be there.
+  await pause(SAMPLED_MS * 2);
   let told = new Map();
   const isTold = await becomes(async () => {
     told = await sums(world);
