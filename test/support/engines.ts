@@ -1,7 +1,16 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -318,6 +327,8 @@ async function importBusybox(
   for (const directory of ['bin', 'tmp', 'etc', 'run', 'var/tmp']) {
     await mkdir(path.join(root, directory), { recursive: true });
   }
+  // As images have them: an older runc gives a tmpfs the mode of what it covers, whatever was asked for.
+  for (const open of ['tmp', 'var/tmp']) await chmod(path.join(root, open), 0o1777);
   await copyFile('/bin/busybox', path.join(root, 'bin/busybox'));
   const { stdout } = await run('/bin/busybox', ['--list']);
   for (const applet of stdout.split('\n').filter((word) => word !== '' && word !== 'busybox')) {

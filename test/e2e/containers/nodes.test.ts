@@ -129,7 +129,6 @@ describe.skipIf(isSkipped).concurrent('containers on two nodes', () => {
     const updated = await grid.cli('container', 'update', 'app', '--env', 'NEW=1', ...waiting);
     expect(updated.status, updated.stdout).toBe(0);
     const after = await grid.container('app');
-    expect(after.digest).not.toBe(before.digest);
     const moved = after.instances.filter(({ phase }) => phase === 'running');
     expect(moved.map(({ digest }) => digest)).toEqual([after.digest, after.digest]);
   }, 120_000);
