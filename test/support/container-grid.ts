@@ -70,6 +70,8 @@ export async function containerGrid(
   };
 }
 
+export type ContainerGrid = Awaited<ReturnType<typeof containerGrid>>;
+
 /** A machine that has joined, and its agent. */
 async function gridNode(
   { cli, home, client }: Pick<Awaited<ReturnType<typeof daemonProcess>>, 'cli' | 'home' | 'client'>,

@@ -14,8 +14,8 @@ const NEVER = [
 ];
 
 /**
- * Where a folder of this machine really is, with every link followed: only that is looked for under what the owner allows, and only that is
- * what the engine is told.
+ * Where a folder of this machine really is, with every link followed. It has to be one that the owner allows, and not something below it: what is below,
+ * another container that has the folder could make a link to anywhere, between this look and the engine's.
  * @param allowed - folders of `--allow-bind`.
  * @throws {AppError} BIND_NOT_ALLOWED.
  */
@@ -25,7 +25,7 @@ export async function allowedBind(source: string, allowed: readonly string[]): P
     throw new AppError('BIND_NOT_ALLOWED', `There is no ${source} on this machine.`, { source });
   }
   const folders = await Promise.all(allowed.map((folder) => realpath(folder).catch(() => '')));
-  if (!folders.some((folder) => folder !== '' && isWithin(real, folder))) {
+  if (!folders.includes(real)) {
     throw new AppError('BIND_NOT_ALLOWED', `The owner of this machine does not lend ${source}.`, {
       source,
     });

@@ -127,10 +127,20 @@ export const RestartPolicy = Literals('no', 'on-failure', 'always', 'unless-stop
 export const PullPolicy = Literals('missing', 'always', 'never');
 export const UpdateOrder = Literals('auto', 'start-first', 'stop-first');
 
+/**
+ * What can be had of capabilities (capabilities(7)): those that engines give by default. Any other reaches past the container to the machine of
+ * whoever lends it.
+ */
+const Capability = Type.String({
+  pattern:
+    '^(AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|NET_RAW|SETFCAP|SETGID|SETPCAP|SETUID|SYS_CHROOT)$',
+  description: 'One that engines give by default; none that reaches the machine itself.',
+});
+
 export const Confinement = Type.Object(
   {
     user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, pattern: CONTROL_FREE })),
-    capAdd: Type.Array(Type.String({ pattern: '^[A-Z][A-Z_]{1,40}$' }), { maxItems: 41 }),
+    capAdd: Type.Array(Capability, { maxItems: 14 }),
     writableRoot: Type.Boolean(),
     allowPrivilegeEscalation: Type.Boolean(),
     pidsLimit: Type.Integer({ minimum: 1, maximum: 1_000_000 }),

@@ -77,7 +77,7 @@ describe('container deploy', () => {
         ),
         'wget -q localhost',
         ...words(
-          '--label a=b --replicas 2 --selector site=attic --cap-add cap_net_admin --writable-root --pids-limit 9',
+          '--label a=b --replicas 2 --selector site=attic --cap-add cap_net_raw --writable-root --pids-limit 9',
         ),
         ...words(
           '--pull always --registry-auth reg --user 1000 --workdir /srv --stop-timeout 5s --update-order stop-first',
@@ -121,7 +121,7 @@ describe('container deploy', () => {
       workingDir: '/srv',
       stopSeconds: 5,
       updateOrder: 'stop-first',
-      confinement: { user: '1000', capAdd: ['NET_ADMIN'], writableRoot: true, pidsLimit: 9 },
+      confinement: { user: '1000', capAdd: ['NET_RAW'], writableRoot: true, pidsLimit: 9 },
     });
   });
 

@@ -108,11 +108,11 @@ describe('an app file', () => {
     ],
     ['healthcheck: {disable: true}', {}],
     [
-      '{cap_add: [CAP_NET_ADMIN], read_only: false, user: 1000:1000}'
+      '{cap_add: [CAP_NET_RAW], read_only: false, user: 1000:1000}'
         .slice(1, -1)
         .replaceAll(', read', '\n    read')
         .replaceAll(', user', '\n    user'),
-      { confinement: { capAdd: ['NET_ADMIN'], writableRoot: true, user: '1000:1000' } },
+      { confinement: { capAdd: ['NET_RAW'], writableRoot: true, user: '1000:1000' } },
     ],
     ['working_dir: /srv', { workingDir: '/srv' }],
     ['stop_grace_period: 1m30s', { stopSeconds: 90 }],
