@@ -15,30 +15,43 @@ import { loadSource } from './load-source.mjs';
 const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 
 const made = new AsyncDisposableStack();
+let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, async () => {
-    // What is under way fails when its engine goes, and says nothing that matters.
+  process.once(signal, () => {
+    // What is under way fails now, one way or another, and says nothing that matters.
     process.on('unhandledRejection', () => undefined);
-    await made.disposeAsync().catch((error) => console.error(error));
-    process.exit(130);
+    interrupted ??= made.disposeAsync().catch((error) => console.error(error));
+    void interrupted.then(() => process.exit(130));
   });
 }
 
 try {
+  await measured();
+} catch (error) {
+  if (!interrupted) throw error;
+} finally {
+  await (interrupted ?? made.disposeAsync());
+}
+
+async function measured() {
   const { startDocker } = await loadSource('test/support/engines.ts');
+  const { removeCgroups } = await loadSource('test/support/leftovers.ts');
+  const cgroups = [];
+  // The last of all: as long as there is an engine, it starts again what is ended.
+  made.defer(async () => {
+    for (const name of cgroups) await removeCgroups(name);
+  });
   const engine = made.use(await startDocker());
   await engine.importBusybox(IMAGE);
   const docker = dockerCommand(engine);
   const load = [os.loadavg().map(rounded)];
 
-  const rows = [...(await agentRows({ engine, docker, made }))];
-  const grid = made.use(await openGrid(engine));
+  const rows = [...(await agentRows({ engine, docker, made, cgroups }))];
+  const grid = made.use(await openGrid(engine, cgroups));
   rows.push(...(await gridRows({ grid, docker })));
   load.push(os.loadavg().map(rounded));
   print({ load, rows });
   if (rows.some(({ pass }) => !pass)) process.exitCode = 1;
-} finally {
-  if (!made.disposed) await made.disposeAsync();
 }
 
 function print(document) {

@@ -18,13 +18,12 @@ const BUSY_MS = 6_000;
 const LEAST_BUSY_MICROS = 100_000;
 
 /** What the parts of an agent cost beside the engine that they drive. */
-export async function agentRows({ engine, docker, made }) {
+export async function agentRows({ engine, docker, made, cgroups }) {
   const node = randomUUID();
   const name = `syntropy-bench-${node.slice(0, 8)}`;
-  const { removeCgroups } = await loadSource('test/support/leftovers.ts');
   const { openRuntime } = await loadSource('src/core/platform/common/engine/open-runtime.ts');
   const { hostLentMachine } = await loadSource('src/core/platform/linux/lent-machine.ts');
-  made.defer(() => removeCgroups(name));
+  cgroups.push(name);
   const runtime = await openRuntime(engine.socketPath);
   made.defer(() => runtime.close());
   const lent = hostLentMachine(name, await runtime.facts());

@@ -17,21 +17,20 @@ const TIMEOUT_MS = 120_000;
 export const NODE = 'bench-01';
 
 /** A daemon as people run it, and one node whose agent is a process of its own on that engine. */
-export async function openGrid(engine) {
+export async function openGrid(engine, cgroups) {
   const made = new AsyncDisposableStack();
   try {
-    return await opened(engine, made);
+    return await opened(engine, made, cgroups);
   } catch (error) {
     await made.disposeAsync();
     throw error;
   }
 }
 
-async function opened({ socketPath }, made) {
+async function opened({ socketPath }, made, cgroups) {
   const { SyntropyClient } = await loadSource('src/client/client.ts');
   const { localSocket } = await loadSource('src/client/node/local-socket.ts');
   const { resolveStatePaths } = await loadSource('src/core/config/state-paths.ts');
-  const { removeCgroups } = await loadSource('test/support/leftovers.ts');
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bench-'));
   made.defer(() => rm(home, { recursive: true, force: true }));
   // As root, Postgres runs as another account, which must be able to pass through.
@@ -60,7 +59,7 @@ async function opened({ socketPath }, made) {
   await mkdir(agentDir);
   await cli('agent', 'join', token, '--name', NODE, '--state-dir', agentDir, '--json');
   const { node } = await nodeOf(client);
-  made.defer(() => removeCgroups(`syntropy-${node.slice(0, 8)}`));
+  cgroups.push(`syntropy-${node.slice(0, 8)}`);
   const flags = ['--state-dir', agentDir, '--engine', `unix://${socketPath}`];
   const agent = spawn(process.execPath, [AGENT, 'run', ...flags], { stdio: 'ignore', env });
   made.defer(async () => {
