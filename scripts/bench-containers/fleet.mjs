@@ -25,6 +25,8 @@ export function heldOf(args) {
   };
 }
 
+const log = { info() {}, warn: console.error, error: console.error };
+
 /** The reconciler and the meter of an agent on that engine, with so many containers, and every call to the engine noted. */
 export async function openFleet({ node, runtime, lent, directory, count }) {
   const { WorkFiles } = await loadSource('src/agent/work/work-files.ts');
@@ -34,7 +36,6 @@ export async function openFleet({ node, runtime, lent, directory, count }) {
   const { Meter } = await loadSource('src/agent/work/usage.ts');
   const { Reconciler } = await loadSource('src/agent/work/reconciler.ts');
   const { interfaceCounters } = await loadSource('src/core/platform/linux/interface-counters.ts');
-  const log = { info() {}, warn: console.error, error: console.error };
   const { calls, lastCallMs, noted } = notedCalls(runtime);
   const files = await WorkFiles.open(directory);
   const { journal, recorded } = await notedJournal(UsageJournal, directory);
@@ -58,7 +59,7 @@ export async function openFleet({ node, runtime, lent, directory, count }) {
     meter,
     engine: new Engine(
       () => Promise.resolve(noted),
-      () => Promise.resolve(),
+      async () => {},
       log,
     ),
     log,
@@ -91,8 +92,7 @@ export async function openFleet({ node, runtime, lent, directory, count }) {
       [...running.keys()].map((lease) => ({ lease, container: reconciler.containerOf(lease) })),
     async allUp() {
       const deadline = performance.now() + ALL_UP_TIMEOUT_MS;
-      const isUp = ({ good }) => good !== undefined;
-      while (![...files.state.leases.values()].every(isUp)) {
+      while (![...files.state.leases.values()].every(({ good }) => good)) {
         if (performance.now() > deadline) throw new Error(`Not all of ${count} came up.`);
         await pause(LOOK_MS);
       }

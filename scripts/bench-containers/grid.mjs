@@ -44,7 +44,6 @@ async function opened({ socketPath }, made, cgroups) {
     SYNTROPY_CLUSTER_ROOT: path.join(home, 'clusters'),
     SYNTROPY_API_LISTEN: '127.0.0.1:0',
   };
-  const words = (...argv) => ['--', CLI, ...argv];
   const cli = async (...argv) => {
     const { stdout } = await run(process.execPath, words(...argv), { env, timeout: TIMEOUT_MS });
     return stdout;
@@ -108,4 +107,8 @@ export async function until(what, isSo) {
     if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
     await pause(LOOK_MS);
   }
+}
+
+function words(...argv) {
+  return ['--', CLI, ...argv];
 }

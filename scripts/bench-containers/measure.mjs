@@ -84,7 +84,7 @@ function cpuTree() {
   const cpuacct = mounts.find(({ rest }) => /^cgroup .*\bcpuacct\b/.test(rest));
   return cpuacct
     ? [cpuacct.at, false]
-    : [mounts.find(({ rest }) => /^cgroup2 /.test(rest)).at, true];
+    : [mounts.find(({ rest }) => rest.startsWith('cgroup2 ')).at, true];
 }
 
 export function rssOf(pid) {

@@ -47,14 +47,14 @@ async function differences({ daemon, view, counters, processes, changed, control
   const listed = await view.list();
   const inspected = new Map();
   for (const { id } of listed) inspected.set(id, await view.inspect(id));
-  const wanted = new Map(changed.flatMap(({ name, wanted }) => (wanted ? [[name, wanted]] : [])));
-  for (const { name } of controls) wanted.set(name, { desired: 'running', replicas: 1 });
+  const wishes = new Map(changed.flatMap(({ name, wanted }) => (wanted ? [[name, wanted]] : [])));
+  for (const { name } of controls) wishes.set(name, { desired: 'running', replicas: 1 });
   const leases = new Set(known.flatMap(({ instances }) => instances.map(({ lease }) => lease)));
   return [
-    ...[...wanted.keys()]
+    ...[...wishes.keys()]
       .filter((name) => !known.some((one) => one.name === name))
       .map((name) => `${name} is to be, and is not`),
-    ...known.flatMap((one) => ofContainer(one, wanted.get(one.name), listed, inspected)),
+    ...known.flatMap((one) => ofContainer(one, wishes.get(one.name), listed, inspected)),
     ...listed
       .filter(({ lease }) => !leases.has(lease))
       .map(({ id, lease }) => `container ${id.slice(0, 8)} of lease ${lease} is left over`),

@@ -114,7 +114,7 @@ function reasonOf(
   record: LeaseRecord,
   match: SeenContainer | undefined,
   phase: ReplicaPhase,
-  { failure, words }: Standing,
+  { failure, words: said }: Standing,
 ): Failure | undefined {
   const { failed, wanted } = record;
   if (wanted.desired === 'running' && failed?.generation === wanted.generation) {
@@ -126,16 +126,16 @@ function reasonOf(
     };
   }
   if (failure) return failure;
-  const said = words === undefined || words === '' ? {} : { lastWords: words };
+  const heard = said === undefined || said === '' ? {} : { lastWords: said };
   if (phase === 'unhealthy') {
-    return { code: 'CONTAINER_UNHEALTHY', reason: 'Its health check fails.', ...said };
+    return { code: 'CONTAINER_UNHEALTHY', reason: 'Its health check fails.', ...heard };
   }
   const hasFailed = match?.exitCode !== undefined && match.exitCode !== 0 && !isLive(match);
   if (!hasFailed || (phase !== 'exited' && phase !== 'failed')) return undefined;
   return {
     code: 'CONTAINER_FAILED',
     reason: `It ended with status ${match.exitCode}.`,
-    ...said,
+    ...heard,
   };
 }
 

@@ -19,7 +19,14 @@ describe('a change in the middle of which something dies', () => {
       const { cli } = grid;
       const [node] = grid.nodes;
       const deployed = await cli(
-        ...['container', 'deploy', '--name', 'web', '--image', IMAGE, '--wait', '--json'],
+        'container',
+        'deploy',
+        '--name',
+        'web',
+        '--image',
+        IMAGE,
+        '--wait',
+        '--json',
         ...shell('exec sleep 1000'),
       );
       expect(deployed.status, deployed.stdout).toBe(0);

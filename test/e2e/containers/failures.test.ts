@@ -69,9 +69,16 @@ describe.each(engines)('a deployment that fails on $name', ({ needs, open }) => 
 
   const deploy = (image: string, ...flags: readonly string[]) =>
     grid.cli(
-      ...['container', 'deploy', '--image', image],
+      'container',
+      'deploy',
+      '--image',
+      image,
       ...(flags.includes('--name') ? [] : ['--name', 'web']),
-      ...['--wait', '--timeout', '40s', '--json', ...flags],
+      '--wait',
+      '--timeout',
+      '40s',
+      '--json',
+      ...flags,
     );
   /** Deploys it in vain, and looks at what is left: what was there before, and no more. */
   const refused = async (expected: Refusal, image: string, ...flags: readonly string[]) => {
@@ -181,12 +188,18 @@ describe.each(engines)('a deployment that fails on $name', ({ needs, open }) => 
     await refused(
       { code: 'CONTAINER_START_FAILED', status: 1, message: /no\/such\/program/u },
       IMAGE,
-      ...['--pull', 'never', '--command', '/no/such/program'],
+      '--pull',
+      'never',
+      '--command',
+      '/no/such/program',
     );
     await refused(
       { code: 'CONTAINER_START_FAILED', status: 1 },
       IMAGE,
-      ...['--pull', 'never', '--command', '/etc/denied'],
+      '--pull',
+      'never',
+      '--command',
+      '/etc/denied',
     );
   });
 
@@ -274,7 +287,12 @@ describe('a deployment that fails', () => {
       );
       await refuse(
         { code: 'CONTAINER_UNHEALTHY', status: 1 },
-        ...['--health-cmd', 'exit 1', '--health-interval', '1s', '--health-retries', '1'],
+        '--health-cmd',
+        'exit 1',
+        '--health-interval',
+        '1s',
+        '--health-retries',
+        '1',
         ...idle,
       );
       await waitFor(

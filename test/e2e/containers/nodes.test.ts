@@ -38,8 +38,14 @@ async function twoNodes() {
   const kept = stack.move();
   const deploy = (name: string, ...flags: readonly string[]) =>
     grid.cli(
-      ...['container', 'deploy', '--name', name, '--pay-from', 'node-01'],
-      ...['--image', IMAGE],
+      'container',
+      'deploy',
+      '--name',
+      name,
+      '--pay-from',
+      'node-01',
+      '--image',
+      IMAGE,
       ...waiting,
       ...flags,
     );
@@ -110,7 +116,11 @@ describe.skipIf(isSkipped).concurrent('containers on two nodes', () => {
     await using world = await twoNodes();
     const { grid, first, deploy } = world;
     const app = await deploy(
-      ...['app', '--replicas', '2', '--pull', 'always'],
+      'app',
+      '--replicas',
+      '2',
+      '--pull',
+      'always',
       ...pulled('exec sleep 1000'),
     );
     expect(app.status, app.stdout).toBe(0);

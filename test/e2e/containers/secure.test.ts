@@ -31,8 +31,19 @@ describe.each(engines)('a container with all defaults on $name', ({ needs, open 
       });
       expect(set.status, set.stdout).toBe(0);
       const deployed = await cli(
-        ...['container', 'deploy', '--name', 'web', '--image', IMAGE],
-        ...['--user', '1000', '--secret', 'db', '--secret', 'db:/etc/db', ...waiting],
+        'container',
+        'deploy',
+        '--name',
+        'web',
+        '--image',
+        IMAGE,
+        '--user',
+        '1000',
+        '--secret',
+        'db',
+        '--secret',
+        'db:/etc/db',
+        ...waiting,
         ...shell('exec sleep 1000'),
       );
       expect(deployed.status, deployed.stdout).toBe(0);
@@ -68,8 +79,13 @@ describe.each(engines)('a container with all defaults on $name', ({ needs, open 
       const [, id = ''] = /"Id":"([0-9a-f]+)"/u.exec(ids.text) ?? [];
       const inspected = await engine.api('GET', `/containers/${id}/json`);
       const seen = {
-        ...{ shown: shown.stdout, events: events.stdout, audit: audit.stdout, logs: logs.stdout },
-        ...{ agent: grid.nodes[0]?.said ?? '', ids: ids.text, inspected: inspected.text },
+        shown: shown.stdout,
+        events: events.stdout,
+        audit: audit.stdout,
+        logs: logs.stdout,
+        agent: grid.nodes[0]?.said ?? '',
+        ids: ids.text,
+        inspected: inspected.text,
         arguments: await commandLines(),
       };
       const [base64, plain] = [Buffer.from(CANARY).toString('base64'), CANARY];
@@ -101,9 +117,14 @@ describe('what is given up of the defaults', () => {
       });
       const deploy = (...flags: readonly string[]) =>
         cli(
-          ...['container', 'deploy', '--image', IMAGE],
+          'container',
+          'deploy',
+          '--image',
+          IMAGE,
           ...(flags.includes('--name') ? [] : ['--name', 'web']),
-          ...[...waiting, ...shell('exec sleep 1000'), ...flags],
+          ...waiting,
+          ...shell('exec sleep 1000'),
+          ...flags,
         );
       await cli('node', 'update', 'node-01', '--owner', 'dora');
       for (const flags of [
@@ -124,7 +145,12 @@ describe('what is given up of the defaults', () => {
       expect(confined.status, confined.stdout).toBe(0);
 
       const given = await deploy(
-        ...['--name', 'free', '--pay-from', 'node-01', '--cap-add', 'NET_BIND_SERVICE'],
+        '--name',
+        'free',
+        '--pay-from',
+        'node-01',
+        '--cap-add',
+        'NET_BIND_SERVICE',
         '--writable-root',
       );
       expect(given.status, given.stdout).toBe(0);

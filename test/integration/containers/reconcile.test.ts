@@ -112,7 +112,7 @@ describe('a lease', () => {
     const other = assignment({}, { name: 'other' });
     node.assign([other]);
     await node.phase(other.lease, 'running');
-    const [{ id: otherId = '' } = {}] = runtime.all();
+    const otherId = runtime.all()[0]?.id;
     const looped = new Set<string>();
     runtime.before = (call, about) => {
       if (call === 'inspect' && about !== otherId) looped.add(about);

@@ -159,8 +159,6 @@ describe('a container that is changed', () => {
     await using world = await remoteWorld();
     const { admin } = world;
     await using node = await worker(world, 'node-01');
-    const unreachable = (failures: number) => () =>
-      ({ phase: 'failed', code: 'REGISTRY_UNREACHABLE', reason: 'away', failures }) as const;
     node.expect(unreachable(1));
     const { id } = await admin.call('containers.deploy', {
       name: 'web',
@@ -240,3 +238,9 @@ describe('a container that is changed', () => {
     expect(node.works.at(-1)?.leases).toHaveLength(1);
   });
 });
+
+/** So often in a row no registry answered. */
+function unreachable(failures: number) {
+  return () =>
+    ({ phase: 'failed', code: 'REGISTRY_UNREACHABLE', reason: 'away', failures }) as const;
+}

@@ -264,19 +264,6 @@ describe('what a node says', () => {
 
 // Goal: what is held for a revision, and which image it is, is of that revision and of no other.
 describe('what follows from an update', () => {
-  const bigger = (state: ContainerState) => {
-    const larger = { ...spec('app:2'), memoryBytes: 2 ** 30 };
-    const next = withRevision(edited(state, {}, NOW, ['image']), {
-      spec: larger,
-      specHash: 'app:2',
-      createdAt: NOW,
-      createdBy: 'ana',
-    });
-    return onward(withRoom(next, placing.rooms), NOW, placing);
-  };
-  const digestOf = (state: ContainerState, revision: number) =>
-    state.revisions.find((one) => one.revision === revision)?.digest;
-
   it('is no room that stays held for a revision that was given up', () => {
     const state = bigger(obeyed(made(2)));
     const moved = living(state.leases).find((one) => one.observedGeneration < one.generation);
@@ -365,3 +352,19 @@ describe('the status of a container', () => {
     expect(noteSilence(leaving(true), NOW).leases[0]?.endedAt).toEqual(NOW);
   });
 });
+
+/** The state when another revision, which is larger, was asked for. */
+function bigger(state: ContainerState): ContainerState {
+  const larger = { ...spec('app:2'), memoryBytes: 2 ** 30 };
+  const next = withRevision(edited(state, {}, NOW, ['image']), {
+    spec: larger,
+    specHash: 'app:2',
+    createdAt: NOW,
+    createdBy: 'ana',
+  });
+  return onward(withRoom(next, placing.rooms), NOW, placing);
+}
+
+function digestOf(state: ContainerState, revision: number): string | undefined {
+  return state.revisions.find((one) => one.revision === revision)?.digest;
+}
