@@ -29,13 +29,8 @@ const log = { info() {}, warn: console.error, error: console.error };
 
 /** The reconciler and the meter of an agent on that engine, with so many containers, and every call to the engine noted. */
 export async function openFleet({ node, runtime, lent, directory, count }) {
-  const { WorkFiles } = await loadSource('src/agent/work/work-files.ts');
-  const { SecretFiles } = await loadSource('src/agent/work/secret-files.ts');
-  const { UsageJournal } = await loadSource('src/agent/work/usage-journal.ts');
-  const { Engine } = await loadSource('src/agent/work/engine.ts');
-  const { Meter } = await loadSource('src/agent/work/usage.ts');
-  const { Reconciler } = await loadSource('src/agent/work/reconciler.ts');
-  const { interfaceCounters } = await loadSource('src/core/platform/linux/interface-counters.ts');
+  const { WorkFiles, SecretFiles, UsageJournal, Engine, Meter, Reconciler, interfaceCounters } =
+    await parts();
   const { calls, lastCallMs, noted } = notedCalls(runtime);
   const files = await WorkFiles.open(directory);
   const { journal, recorded } = await notedJournal(UsageJournal, directory);
@@ -132,4 +127,12 @@ async function notedJournal(UsageJournal, directory) {
     return append(records, baselines);
   };
   return { journal, recorded: (lease) => micros.get(lease) ?? 0 };
+}
+
+/** What an agent's work is made of. */
+async function parts() {
+  const files = ['work-files', 'secret-files', 'usage-journal', 'engine', 'usage', 'reconciler'];
+  const sources = files.map((name) => `src/agent/work/${name}.ts`);
+  const all = [...sources, 'src/core/platform/linux/interface-counters.ts'];
+  return Object.assign({}, ...(await Promise.all(all.map(loadSource))));
 }

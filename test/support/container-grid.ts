@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { freePort } from '../../scripts/free-port.mjs';
 import { documentOf } from './cli.js';
 import { daemonProcess } from './daemon-process.js';
 import type { TestEngine } from './engines.js';
@@ -30,7 +31,8 @@ export async function containerGrid(
   } = {},
 ) {
   const daemon = await daemonProcess({
-    env: { SYNTROPY_API_LISTEN: '127.0.0.1:0', ...env },
+    // The same after another start: agents go on looking there.
+    env: { SYNTROPY_API_LISTEN: `127.0.0.1:${await freePort()}`, ...env },
     cliTimeoutMs: 120_000,
   });
   const nodes: Awaited<ReturnType<typeof gridNode>>[] = [];

@@ -54,6 +54,7 @@ export class WorkLink {
   #flush: NodeJS.Timeout | undefined;
   #usage: { readonly id: number; readonly sentAtMs: number } | undefined;
   #isPumping = false;
+  #reportedAtMs = -Infinity;
   #isOver = false;
 
   constructor(parts: WorkLinkParts) {
@@ -78,13 +79,13 @@ export class WorkLink {
   changed(lease: string, again = false): void {
     if (again) this.#said.delete(lease);
     this.#dirty.add(lease);
-    this.#after(REPORT_PAUSE_MS);
+    this.#soon();
   }
 
   /** What is said beside leases may be otherwise, or what is missing. */
   headerChanged(): void {
     this.#ask();
-    this.#after(REPORT_PAUSE_MS);
+    this.#soon();
   }
 
   /** Sends what was used, a frame at a time. */
@@ -128,6 +129,11 @@ export class WorkLink {
     this.#later(PATIENCE_MS, () => this.#ask());
   }
 
+  /** At once, if nothing was said lately: somebody may be waiting for it. */
+  #soon(): void {
+    this.#after(Math.max(0, this.#reportedAtMs + REPORT_PAUSE_MS - performance.now()));
+  }
+
   #after(ms: number): void {
     if (this.#isOver) return;
     this.#flush ??= setTimeout(() => {
@@ -150,6 +156,7 @@ export class WorkLink {
         return this.#after(waitMs);
       }
       send({ workReport: { ...head, leases: batch } });
+      this.#reportedAtMs = performance.now();
       this.#saidHeader = JSON.stringify(head);
       this.#noteSaid(batch);
       batch = this.#nextBatch(report);

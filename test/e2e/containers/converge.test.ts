@@ -11,6 +11,40 @@ const isSkipped = missing('root', 'docker');
 // Goal: whatever dies in the middle of a change, the change comes to its end, and once.
 describe('a change in the middle of which something dies', () => {
   it.skipIf(isSkipped)(
+    'comes to its end when the daemon is killed',
+    async () => {
+      await using engine = await startDocker();
+      await engine.importBusybox(IMAGE);
+      await using grid = await containerGrid([engine]);
+      const { cli, daemon } = grid;
+      const deployed = await cli(
+        'container',
+        'deploy',
+        '--name',
+        'web',
+        '--image',
+        IMAGE,
+        '--replicas',
+        '3',
+        '--no-wait',
+        ...shell('exec sleep 1000'),
+      );
+      expect(deployed.status, deployed.stderr).toBe(0);
+
+      await daemon.crash();
+      await daemon.restart();
+
+      await waitFor(
+        'all to run',
+        async () => (await grid.container('web')).status === 'running',
+        45_000,
+      );
+      expect(await containersOf(engine)).toHaveLength(3);
+    },
+    90_000,
+  );
+
+  it.skipIf(isSkipped)(
     'comes to its end when the agent is replaced in a trial',
     async () => {
       await using engine = await startDocker();
