@@ -47,7 +47,7 @@ async function differences({ daemon, view, counters, processes, changed, control
   const listed = await view.list();
   const inspected = new Map();
   for (const { id } of listed) inspected.set(id, await view.inspect(id));
-  const wanted = new Map(changed.flatMap(({ name, wanted }) => (wanted ? [[name, wanted]] : [])));
+  const wanted = new Map(changed.flatMap((one) => (one.wanted ? [[one.name, one.wanted]] : [])));
   for (const { name } of controls) wanted.set(name, { desired: 'running', replicas: 1 });
   const leases = new Set(known.flatMap(({ instances }) => instances.map(({ lease }) => lease)));
   return [
