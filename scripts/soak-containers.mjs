@@ -47,7 +47,9 @@ try {
   for (const what of broken) console.error(`BROKEN ${what}`);
   await tellWhy();
 } finally {
-  for (const close of closers.toReversed()) await close().catch((error) => console.error(error));
+  for (const close of closers.toReversed()) {
+    await Promise.resolve(close()).catch((error) => console.error(error));
+  }
 }
 // A fault that is under way when something fails is not waited for.
 process.exit();

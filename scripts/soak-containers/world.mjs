@@ -23,6 +23,9 @@ export async function openWorld({ kind, home, closers, note, require }) {
   const { SyntropyClient } = await loadSource('src/client/client.ts');
   const { localSocket } = await loadSource('src/client/node/local-socket.ts');
   const { resolveStatePaths } = await loadSource('src/core/config/state-paths.ts');
+  let lent;
+  // Last of all: what is in it is the engine's.
+  closers.push(() => (lent === undefined ? undefined : removeLent(lent)));
   const engine = await (kind === 'docker' ? startDocker() : startPodman());
   closers.push(() => engine[Symbol.asyncDispose]());
   await engine.importBusybox(IMAGE);
@@ -39,7 +42,7 @@ export async function openWorld({ kind, home, closers, note, require }) {
   const agent = containerAgent({ engine, stateDir, onBroken: (what) => require(false, what) });
   closers.push(() => agent.close());
   const node = await joined(daemon, agent);
-  closers.push(() => removeLent(node.id));
+  lent = node.id;
   const world = {
     daemon,
     engine,
