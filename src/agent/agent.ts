@@ -48,17 +48,9 @@ export interface AgentParts {
  * @throws {AppError} what the daemon refused for good.
  */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
-  const { files, membership, bootId, log, containers } = parts;
+  const { files, membership, log, containers } = parts;
   const known = await files.target();
-  const work =
-    containers &&
-    (await Work.open({
-      ...containers,
-      directory: files.directory,
-      node: membership.node.id,
-      bootId,
-      log,
-    }));
+  const work = containers && (await openWork(parts, containers));
   await work?.lend(known?.offer ?? {});
   const over = new AbortController();
   const working = work
@@ -81,8 +73,30 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
   }
 }
 
+/** Removes what a machine that has left ran for the grid, where no agent does. Never rejects for what an engine does not do. */
+export async function abandonContainers(
+  parts: Pick<AgentParts, 'files' | 'membership' | 'bootId' | 'log'> & {
+    readonly containers: WorkOptions;
+  },
+): Promise<void> {
+  const work = await openWork(parts, parts.containers);
+  await abandon(parts, work);
+  work.close();
+}
+
+function openWork(
+  { files, membership, bootId, log }: Pick<AgentParts, 'files' | 'membership' | 'bootId' | 'log'>,
+  containers: WorkOptions,
+): Promise<Work> {
+  const { directory } = files;
+  return Work.open({ ...containers, directory, node: membership.node.id, bootId, log });
+}
+
 /** The files that were written by what went on until now go too. */
-async function abandon({ files }: AgentParts, work: Work | undefined): Promise<void> {
+async function abandon(
+  { files }: Pick<AgentParts, 'files'>,
+  work: Work | undefined,
+): Promise<void> {
   await work?.abandon();
   await files.wipeWork();
 }

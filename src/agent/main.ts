@@ -18,13 +18,14 @@ import { AgentLog } from './agent-log.js';
 import { daemonAddress } from './joining/daemon-address.js';
 import { AgentFiles } from './agent-files.js';
 import { containersAllowed, hostContainers } from './containers.js';
-import { runAgent } from './agent.js';
+import { abandonContainers, runAgent } from './agent.js';
 import { findDaemon } from './joining/discovery.js';
 import { hardwareByChild } from './hardware.js';
 import { ensureIdentity, readIdentity } from './identity.js';
 import { enrolHere, install, type Owned, uninstall } from './installation/verbs.js';
 import { join } from './joining/join.js';
 import { leaveGrid } from './leave.js';
+import { stderrLog } from './log.js';
 import { mayPass } from './passing.js';
 import { runningRelease } from './release/running.js';
 import { startReports } from './reports.js';
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
       case 'status':
         return await status(files);
       case 'leave':
-        return await leave(files, values.force);
+        return await leave(files, values);
       case 'install':
         return await install(stateDir, files, values);
       case 'uninstall':
@@ -187,9 +188,12 @@ async function tellHardware(): Promise<void> {
   process.exit();
 }
 
-async function leave(files: AgentFiles, force: boolean): Promise<void> {
+async function leave(files: AgentFiles, given: Owned & { readonly force: boolean }): Promise<void> {
+  const containers = hostContainers(containersAllowed(given));
   const parts = await partsOf(files);
-  const { told } = await leaveGrid(files, parts, force);
+  const { told } = await leaveGrid(files, parts, given.force);
+  // An agent that runs does it itself.
+  if (!isHeld(files)) await abandonContainers({ ...parts, files, containers, log: stderrLog });
   await tellParent({ type: 'left', node: parts.membership.node, told });
 }
 

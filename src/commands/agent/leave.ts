@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 
+import { containerFlags } from '../../cli/agent-flags.js';
 import { askAgent } from '../../cli/agent-process.js';
 import { nodeRefIn } from '../../cli/agent-view.js';
 import { MachineCommand } from '../../cli/machine-command.js';
@@ -12,7 +13,7 @@ const TIMEOUT_MS = 60_000;
 export default class AgentLeave extends MachineCommand {
   static override summary = 'Leave the grid: this machine is a node no more.';
   static override description =
-    'Its keys are taken away here and good for nothing there; an agent that runs ends by itself. To come back it needs a new token.';
+    'Its keys are taken away here and good for nothing there; an agent that runs ends by itself. The containers of the grid on this machine are removed. To come back it needs a new token.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> --yes',
     '<%= config.bin %> <%= command.id %> --yes --force --json',
@@ -22,6 +23,7 @@ export default class AgentLeave extends MachineCommand {
       summary:
         'Also when the daemon does not answer; to the grid the node is then lost after a while.',
     }),
+    engine: containerFlags.engine,
     ...yesFlag,
     ...timeoutFlag,
   };
@@ -38,7 +40,7 @@ export default class AgentLeave extends MachineCommand {
       installation: this.installation,
       stateDir,
       verb: 'leave',
-      args: flags.force ? ['--force'] : [],
+      args: ['--engine', flags.engine, ...(flags.force ? ['--force'] : [])],
       timeoutMs: flags.timeout === undefined ? TIMEOUT_MS : parseDuration(flags.timeout, 'timeout'),
     });
     const node = nodeRefIn(answer['node']);

@@ -85,4 +85,25 @@ describe('a change in the middle of which something dies', () => {
     },
     90_000,
   );
+
+  it.skipIf(isSkipped)(
+    'leaves nothing behind when its machine leaves the grid without an agent that runs',
+    async () => {
+      await using engine = await startDocker();
+      await engine.importBusybox(IMAGE);
+      await using grid = await containerGrid([engine]);
+      const [node] = grid.nodes;
+      const deploy = ['container', 'deploy', '--name', 'web', '--image', IMAGE, '--wait'];
+      const deployed = await grid.cli(...deploy, ...shell('exec sleep 1000'));
+      expect(deployed.status, deployed.stderr).toBe(0);
+      await node?.kill();
+
+      const leave = ['agent', 'leave', '--yes', '--state-dir', node?.stateDir ?? ''];
+      const left = await grid.cli(...leave, '--engine', `unix://${engine.socketPath}`);
+
+      expect(left.status, left.stderr).toBe(0);
+      expect(await containersOf(engine)).toEqual([]);
+    },
+    90_000,
+  );
 });
