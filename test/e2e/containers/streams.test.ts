@@ -29,15 +29,23 @@ describe.each(engines)('a container on $name', ({ needs, open }) => {
       const script =
         'n=0; while [ $n -lt 3 ]; do n=$((n+1)); echo line $n; done; touch /tmp/ready; while :; do [ -e /tmp/say ] && { cat /tmp/say; rm /tmp/say; }; sleep 0.1; done';
       const deployed = await cli(
-        ...['container', 'deploy', '--name', 'web', '--image', IMAGE, '--replicas', '2'],
-        ...[...waiting, ...shell(script)],
+        'container',
+        'deploy',
+        '--name',
+        'web',
+        '--image',
+        IMAGE,
+        '--replicas',
+        '2',
+        ...waiting,
+        ...shell(script),
       );
       expect(deployed.status, deployed.stdout).toBe(0);
 
       const entered = await runOnTerminal(['container', 'exec', '-it', 'web', '--', 'sh'], {
         stateDir: daemon.stateDir,
         // The shell asks the terminal where its cursor is.
-        typed: [{ after: /# (?:\u{1b}\[6n)?$/u, text: 'tty; echo at $HOSTNAME.; exit 7\n' }],
+        typed: [{ after: /# (?:\W\[6n)?$/u, text: 'tty; echo at $HOSTNAME.; exit 7\n' }],
       });
       expect(entered.stdout).toMatch(/\/dev\/pts\/\d+\s+at web\./u);
       expect(entered.status).toBe(7);
