@@ -49,6 +49,8 @@ export interface Operation<
   readonly cache?: 'node';
   /** A stream whose source waits for its reader: one that takes nothing for a while is not cut, but over WebSocket, where others are held up by it. */
   readonly paced?: true;
+  /** A stream that does something, and does not only show: it is in the audit log as a change is. */
+  readonly audited?: true;
   /** Success is not worth an entry in the audit log, failure is. */
   readonly quiet?: true;
 }

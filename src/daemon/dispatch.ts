@@ -148,8 +148,13 @@ async function read(
   const { operation, shape, shapeEach, handler } = bound;
   const input = operation.object ? await orAudited(deps, bound, checked, context) : checked;
   if (operation.kind === 'stream') {
+    const begin = (note: Note) => handler(input, context, note);
+    const call = audited(bound, checked, context);
+    const items = operation.audited
+      ? await deps.audit.change(call, begin, codeOf)
+      : await begin(noNote);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of Handlers makes a stream's handler answer with one
-    return shapeEach((await handler(input, context, noNote)) as AsyncIterable<unknown>);
+    return shapeEach(items as AsyncIterable<unknown>);
   }
   const run = async () => shape(await handler(input, context, noNote));
   if (operation.cache === undefined) return run();

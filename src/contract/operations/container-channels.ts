@@ -79,6 +79,7 @@ export const execContainer = operation({
   permission: 'containers:deploy',
   http: ['POST', '/v1/containers/:container/exec'],
   object,
+  audited: true,
   paced: true,
   input: Input({
     ...which,

@@ -65,6 +65,7 @@ export class AuditTrail {
     };
     // Nobody in particular changes nothing but what signing in changes, and could otherwise fill the log.
     if (call.subject.via === 'none') return this.#signIn(call, () => learnt, run(note), codeOf);
+    if (call.quiet) return this.#unlessFailed(call, () => learnt, run(note), codeOf);
     const pending = randomUUID();
     await this.#store.begin(pending, this.#entry(call, 'unknown'));
     let outcome = 'ok';
@@ -81,6 +82,21 @@ export class AuditTrail {
   /** Enters a call that was refused before it ran. Not for those who showed nothing: they were never let in. */
   async denied(call: AuditedCall, code: string): Promise<void> {
     if (call.subject.via !== 'none') await this.#store.append(this.#entry(call, code));
+  }
+
+  /** What happens too often to be told, such as each key that is typed into a command. */
+  async #unlessFailed<T>(
+    call: AuditedCall,
+    learnt: () => AuditNote,
+    running: Promise<T>,
+    codeOf: (error: unknown) => string,
+  ): Promise<T> {
+    try {
+      return await running;
+    } catch (error) {
+      await this.#store.append(this.#entry(call, codeOf(error), learnt()));
+      throw error;
+    }
   }
 
   async #signIn<T>(

@@ -71,6 +71,29 @@ describe('a command in a container', () => {
     expect(ran.said === `one ${big}`).toBe(true);
   });
 
+  it('is in the audit log, and what is typed into it is not', async () => {
+    await using world = await remoteWorld();
+    await using agent = await channelAgent(world, world, shell);
+    await agent.run('web');
+
+    await runCommand(
+      world.admin,
+      { container: 'web', command: ['cat'], stdin: true },
+      {
+        onSession: async (session) => {
+          const write = { session, seq: 1, base64: base64('hello'), end: true };
+          await world.admin.call('containers.execInput', write);
+        },
+      },
+    );
+
+    const { entries } = await world.admin.call('audit.list', {});
+    const told = entries.filter(({ operation }) => operation.startsWith('containers.exec'));
+    expect(told).toMatchObject([
+      { operation: 'containers.exec', object: { kind: 'container', ref: 'web' }, outcome: 'ok' },
+    ]);
+  });
+
   it('takes nothing from another member, nor after its end', async () => {
     await using world = await remoteWorld({ replicas: 2 });
     const [, other = world] = world.replicas;
