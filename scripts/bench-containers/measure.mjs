@@ -59,7 +59,7 @@ export async function counted(program, words, env = process.env) {
 
 /** Microseconds of processor time of a cgroup, as the kernel counts them; read past the code under test. */
 export function kernelCpuMicros(cgroup) {
-  const [tree, isUnified] = cpuTree();
+  const [tree, isUnified] = cpuTree('cpuacct');
   if (isUnified) {
     const text = readFileSync(path.join(tree, cgroup, 'cpu.stat'), 'utf8');
     return Number(/^usage_usec (\d+)$/m.exec(text)[1]);
@@ -69,7 +69,7 @@ export function kernelCpuMicros(cgroup) {
 
 /** Cores that a cgroup may use, as the kernel was told. */
 export function kernelCpuCap(cgroup) {
-  const [tree, isUnified] = cpuTree();
+  const [tree, isUnified] = cpuTree('cpu');
   const read = (file) => readFileSync(path.join(tree, cgroup, file), 'utf8');
   const [quota, period] = isUnified
     ? read('cpu.max').split(' ').map(Number)
@@ -77,14 +77,16 @@ export function kernelCpuCap(cgroup) {
   return quota > 0 ? quota / period : Infinity;
 }
 
-function cpuTree() {
+/** Where a controller of cgroup v1 is, which may share its place with others or not; else the tree of version 2. */
+function cpuTree(controller) {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => ({ at: line.split(' ')[4], rest: line.split(' - ')[1] ?? '' }));
-  const cpuacct = mounts.find(({ rest }) => /^cgroup .*\bcpuacct\b/.test(rest));
-  return cpuacct
-    ? [cpuacct.at, false]
-    : [mounts.find(({ rest }) => rest.startsWith('cgroup2 ')).at, true];
+  const own = mounts.find(({ rest }) => {
+    const [type, , options = ''] = rest.split(' ');
+    return type === 'cgroup' && options.split(',').includes(controller);
+  });
+  return own ? [own.at, false] : [mounts.find(({ rest }) => rest.startsWith('cgroup2 ')).at, true];
 }
 
 export function rssOf(pid) {
