@@ -149,9 +149,8 @@ async function read(
   const input = operation.object ? await orAudited(deps, bound, checked, context) : checked;
   if (operation.kind === 'stream') {
     const begin = (note: Note) => handler(input, context, note);
-    const call = audited(bound, checked, context);
     const items = operation.audited
-      ? await deps.audit.change(call, begin, codeOf)
+      ? await deps.audit.change(audited(bound, checked, context), begin, codeOf)
       : await begin(noNote);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of Handlers makes a stream's handler answer with one
     return shapeEach(items as AsyncIterable<unknown>);
