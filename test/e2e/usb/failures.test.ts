@@ -72,6 +72,21 @@ describe.skipIf(missing('root', 'loop', 'packers'))('a write to a device', () =>
     });
   });
 
+  it('ends when the device cannot give back what was written to it', async () => {
+    await using device = await loopDevice({ sizeBytes: LARGE_BYTES, empty: true });
+    const target = { kind: 'device', identity: device.identity } as const;
+    const writing = await startFrozenAt('verify', { ...fromLarge(), target });
+
+    // The device keeps its size: each read of what lies behind the file's new end is an I/O error.
+    await truncate(device.backingFile, 4 * MIB);
+    writing.thaw();
+
+    await expect(writing.report).rejects.toMatchObject({
+      code: 'VERIFY_FAILED',
+      details: { targetState: 'unusable', errno: 'EIO' },
+    });
+  });
+
   it('ends when the space behind the device is used up', async () => {
     await using small = await smallFilesystem(16 * MIB);
     await using device = await loopDevice({ sizeBytes: 48 * MIB, folder: small.path, empty: true });

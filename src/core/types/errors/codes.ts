@@ -248,7 +248,9 @@ export const errorCodes = {
     'Use an image with a FAT partition labelled CIDATA, or write it without an identity with --no-config.',
   ),
   WRITE_FAILED: failed('Try another port or another stick.'),
-  VERIFY_FAILED: failed('What was read back differs from what was written. Do not use this stick.'),
+  VERIFY_FAILED: failed(
+    'What was written cannot be read back, or reads back different. Do not use this stick.',
+  ),
   DEVICE_GONE: failed(
     'The stick was unplugged or failed. Plug it in again and repeat the command.',
   ),

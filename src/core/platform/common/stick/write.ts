@@ -209,11 +209,27 @@ async function readBack(
     const { bytesRead } = await target.handle
       .read(buffer, done, whole - done, at + done)
       .catch((error: unknown) => {
-        throw targetError(error, target.name);
+        throw unreadable(target, { at, bytes }, error);
       });
     if (bytesRead === 0) throw differs(target, { at, bytes });
     done += bytesRead;
   }
+}
+
+/** A medium that took the bytes and cannot give them back has failed the verification, not the write. */
+function unreadable(
+  target: Target,
+  { at, bytes }: Pick<WrittenChunk, 'at' | 'bytes'>,
+  cause: unknown,
+): AppError {
+  const error = targetError(cause, target.name);
+  if (error.code !== 'WRITE_FAILED') return error;
+  return new AppError(
+    'VERIFY_FAILED',
+    `${target.name} cannot give back what was written, between bytes ${at} and ${at + bytes} (${error.details['errno']}).`,
+    { ...error.details, fromByte: at, toByte: at + bytes },
+    { cause },
+  );
 }
 
 function differs(target: Target, { at, bytes }: Pick<WrittenChunk, 'at' | 'bytes'>): AppError {
