@@ -17,8 +17,8 @@ const BUSY = 2;
 const BUSY_MS = 6_000;
 const LEAST_BUSY_MICROS = 100_000;
 
-/** What the parts of an agent cost beside the engine that they drive. */
-export async function agentRows({ engine, docker, made, cgroups }) {
+/** What the parts of an agent cost beside the engine that they drive: each row is added as soon as it is there. */
+export async function agentRows({ engine, docker, made, cgroups, add }) {
   const node = randomUUID();
   const name = `syntropy-bench-${node.slice(0, 8)}`;
   const { openRuntime } = await loadSource('src/core/platform/common/engine/open-runtime.ts');
@@ -28,7 +28,7 @@ export async function agentRows({ engine, docker, made, cgroups }) {
   made.defer(() => runtime.close());
   const lent = hostLentMachine(name, await runtime.facts());
   const parts = { node, name, runtime, lent, docker };
-  const start = await startRow(parts);
+  add(await startRow(parts));
 
   const directory = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bench-'));
   made.defer(() => rm(directory, { recursive: true, force: true }));
@@ -42,11 +42,10 @@ export async function agentRows({ engine, docker, made, cgroups }) {
   };
   made.defer(end);
   await fleet.allUp();
-  const looks = await lookRows(fleet, parts);
-  const ticks = await tickRows(fleet, parts);
+  for (const row of await lookRows(fleet, parts)) add(row);
+  for (const row of await tickRows(fleet, parts)) add(row);
   await end();
   await docker('rm', '-f', ...fleet.running().map(({ container }) => container));
-  return [start, ...looks, ...ticks];
 }
 
 async function startRow({ node, runtime, lent, docker }) {
@@ -61,8 +60,8 @@ async function startRow({ node, runtime, lent, docker }) {
     agent: {
       async take() {
         const held = heldOf(IDLE);
-        const cgroupParent = await lent?.openLease(held.lease);
-        const here = { node, imageId, binds: new Map(), secrets: new Map(), cgroupParent };
+        const cgroup = await lent?.openLease(held.lease, held.spec.cpuMillis);
+        const here = { node, imageId, binds: new Map(), secrets: new Map(), cgroup };
         const { id } = await runtime.create(runSpec(held, here));
         await runtime.start(id);
         return id;

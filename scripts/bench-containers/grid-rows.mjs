@@ -26,13 +26,11 @@ const HOG_MS = 8_000;
 const HOGS_CAP = 0.5;
 const IDLE_MS = 20_000;
 
-/** What it costs through the whole grid: the command, the daemon, and an agent. */
-export async function gridRows(parts) {
-  const rows = [];
+/** What it costs through the whole grid: the command, the daemon, and an agent. Each row is added as soon as it is there. */
+export async function gridRows({ add, ...parts }) {
   for (const measured of [deployRow, atOnceRow, rssRow, logRow, hogsRow]) {
-    rows.push(await measured(parts));
+    add(await measured(parts));
   }
-  return rows;
 }
 
 async function deployRow({ grid, docker }) {

@@ -1,24 +1,37 @@
-import type { LentMachine, RuntimeFacts } from '../../core/services/container/runtime.ports.js';
+import type {
+  LeaseCgroup,
+  LentCap,
+  LentMachine,
+  RuntimeFacts,
+} from '../../core/services/container/runtime.ports.js';
 import type { Log } from '../log.js';
 
 /** The part of this machine that is lent, under that name, as an engine lets it be held. Undefined where it cannot be. */
 export type OpenLent = (name: string, facts: RuntimeFacts) => LentMachine | undefined;
 
-type Cap = Parameters<LentMachine['setCap']>[0];
-
 /** What the owner lends, kept to from the moment that an engine answers: how cgroups are named is the engine's to say. */
 export class LentPart implements Pick<LentMachine, 'counters' | 'closeLease'> {
   readonly #name: string;
   readonly #open: OpenLent | undefined;
+  readonly #promised: () => ReadonlyMap<string, number>;
   readonly #log: Log;
   #machine: LentMachine | undefined;
   #hasOpened = false;
-  #cap: Cap | undefined;
+  #cap: LentCap | undefined;
 
-  /** @param name - of the cgroup, one for each agent of a machine. */
-  constructor(name: string, open: OpenLent | undefined, log: Log) {
+  /**
+   * @param name - of the cgroup, one for each agent of a machine.
+   * @param promised - thousandths of a core of each lease, as it stands.
+   */
+  constructor(
+    name: string,
+    open: OpenLent | undefined,
+    promised: () => ReadonlyMap<string, number>,
+    log: Log,
+  ) {
     this.#name = name;
     this.#open = open;
+    this.#promised = promised;
     this.#log = log;
   }
 
@@ -35,14 +48,14 @@ export class LentPart implements Pick<LentMachine, 'counters' | 'closeLease'> {
   }
 
   /** What is lent to all containers together. What cannot be kept to is told of: their own limits hold still. Never rejects. */
-  async lend(cap: Cap): Promise<void> {
+  async lend(cap: LentCap): Promise<void> {
     this.#cap = cap;
     await this.#keep();
   }
 
-  /** How the engine is to be told of the cgroup of a lease; undefined where there is none. */
-  async openLease(lease: string): Promise<string | undefined> {
-    return this.#machine?.openLease(lease);
+  /** Undefined where there is no cgroup for it. */
+  async openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup | undefined> {
+    return this.#machine?.openLease(lease, cpuMillis);
   }
 
   async counters(lease: string) {
@@ -56,7 +69,7 @@ export class LentPart implements Pick<LentMachine, 'counters' | 'closeLease'> {
   async #keep(): Promise<void> {
     if (!this.#cap || !this.#machine) return;
     try {
-      await this.#machine.setCap(this.#cap);
+      await this.#machine.setCap(this.#cap, this.#promised());
     } catch (error) {
       this.#log.error('the offer could not be made a limit of this machine', {
         reason: String(error),

@@ -1,4 +1,8 @@
-import type { RunMount, RunSpec } from '../../core/services/container/runtime.ports.js';
+import type {
+  LeaseCgroup,
+  RunMount,
+  RunSpec,
+} from '../../core/services/container/runtime.ports.js';
 import type { Held } from './lease.js';
 
 /** In the place of a root that can be written. It counts as memory of the container. */
@@ -16,7 +20,7 @@ export interface OnThisNode {
   readonly binds: ReadonlyMap<string, string>;
   /** Where the file of each secret is, by its name. */
   readonly secrets: ReadonlyMap<string, string>;
-  readonly cgroupParent: string | undefined;
+  readonly cgroup: LeaseCgroup | undefined;
 }
 
 /** A container of the grid as an engine is told to make it: with nothing that its spec does not ask for. */
@@ -41,7 +45,7 @@ export function runSpec(held: Held, here: OnThisNode): RunSpec {
     hostname: hostname(container.name, replica),
     ...(spec.workingDir === undefined ? {} : { workingDir: spec.workingDir }),
     ...(confinement.user === undefined ? {} : { user: confinement.user }),
-    cpuMillis: spec.cpuMillis,
+    ...(here.cgroup?.holdsCpu === true ? {} : { cpuMillis: spec.cpuMillis }),
     memoryBytes: spec.memoryBytes,
     pidsLimit: confinement.pidsLimit,
     restart: spec.restart,
@@ -50,7 +54,7 @@ export function runSpec(held: Held, here: OnThisNode): RunSpec {
     capAdd: confinement.capAdd,
     writableRoot: confinement.writableRoot,
     allowPrivilegeEscalation: confinement.allowPrivilegeEscalation,
-    ...(here.cgroupParent === undefined ? {} : { cgroupParent: here.cgroupParent }),
+    ...(here.cgroup ? { cgroupParent: here.cgroup.parent } : {}),
     log: LOG,
   };
 }

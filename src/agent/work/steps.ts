@@ -139,13 +139,13 @@ export class Steps {
     for (const { source } of of.spec.volumes) {
       if (source.startsWith('/')) binds.set(source, await allowedBind(source, allowBind));
     }
-    const cgroupParent = await lent.openLease(of.lease);
+    const cgroup = await lent.openLease(of.lease, of.spec.cpuMillis);
     const spec = runSpec(of, {
       node,
       imageId: image?.id ?? of.spec.image,
       binds,
       secrets: secrets.paths(of),
-      cgroupParent,
+      cgroup,
     });
     return (await runtime.create(spec)).id;
   }

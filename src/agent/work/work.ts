@@ -7,6 +7,7 @@ import { slept } from '../../core/utils/slept.js';
 import { Assignments } from './assignments.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
+import { effective } from './lease.js';
 import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
@@ -83,7 +84,8 @@ export class Work {
 
   private constructor(parts: WorkParts, files: WorkFiles, journal: UsageJournal) {
     const { directory, node, bootId, log, interfaces = NO_INTERFACES, allowBind } = parts;
-    const lent = new LentPart(`syntropy-${node.slice(0, 8)}`, parts.lent, log);
+    const promised = () => promisedBy(files);
+    const lent = new LentPart(`syntropy-${node.slice(0, 8)}`, parts.lent, promised, log);
     this.#lent = lent;
     this.#parts = parts;
     this.#files = files;
@@ -240,4 +242,11 @@ export class Work {
       })
       .catch(() => undefined);
   }
+}
+
+/** What each lease may have of the processor. */
+function promisedBy({ state }: WorkFiles): ReadonlyMap<string, number> {
+  return new Map(
+    [...state.leases].map(([lease, record]) => [lease, effective(record).spec.cpuMillis]),
+  );
 }

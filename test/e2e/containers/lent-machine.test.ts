@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type {
   ContainerRuntime,
+  FoundImage,
   LentMachine,
+  RunSpec,
 } from '../../../src/core/services/container/runtime.ports.js';
 
 import { openRuntime } from '../../../src/core/platform/common/engine/open-runtime.js';
@@ -16,7 +18,7 @@ import { hostLentMachine } from '../../../src/core/platform/linux/lent-machine.j
 import { startDocker, startPodman, type TestEngine } from '../../support/engines.js';
 import { cgroupsLeft, removeCgroups } from '../../support/leftovers.js';
 import { missing } from '../../support/requirements.js';
-import { runSpec, sh } from '../../support/run-spec.js';
+import { type Program, runSpec, sh, STAYS } from '../../support/run-spec.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const CPU_TREE = '/sys/fs/cgroup/cpu';
@@ -56,7 +58,7 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     const name = `syntropy-test-${process.pid}`;
     await using world = lent(name);
     const { machine } = world;
-    await using forgotten = await hog((await machine.openLease('left')) ?? '');
+    await using forgotten = await hog((await machine.openLease('left', 1_000)).parent);
 
     await machine.closeLease('left');
 
@@ -70,11 +72,14 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     async () => {
       await using world = lent(`syntropy-test-${process.pid}`);
       const { machine } = world;
-      await machine.setCap({ cpuMillis: 500, memoryBytes: 256 << 20 });
-      const parents = [await machine.openLease('first'), await machine.openLease('second')];
+      await machine.setCap({ cpuMillis: 500, memoryBytes: 256 << 20 }, new Map());
+      const [one, two] = [
+        await machine.openLease('first', 1_000),
+        await machine.openLease('second', 1_000),
+      ];
       {
-        await using first = await hog(parents[0] ?? '');
-        await using second = await hog(parents[1] ?? '');
+        await using first = await hog(one.parent);
+        await using second = await hog(two.parent);
         expect([first, second]).toHaveLength(2);
         await waitFor('both to work', async () => {
           const used = await Promise.all(
@@ -95,20 +100,47 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     },
   );
 
-  it('raises and lowers its cap while something runs', async () => {
+  it('is lowered beneath what a lease in it was promised, and raised again', async () => {
     const name = `syntropy-test-${process.pid}`;
     await using world = lent(name);
-    for (const cpuMillis of [1_500, 250, 2_000]) {
-      await world.machine.setCap({ cpuMillis, memoryBytes: cpuMillis << 20 });
-      expect(await quotaOf(name)).toBe(String(cpuMillis * 100));
+    const { machine } = world;
+    const promised = new Map([['first', 1_000]]);
+    const memoryBytes = 256 << 20;
+    await machine.setCap({ cpuMillis: 1_500, memoryBytes }, new Map());
+    const { parent } = await machine.openLease('first', 1_000);
+    await using works = await hog(parent);
+    expect(works).toBeDefined();
+    for (const [cpuMillis, own] of [
+      [250, 250],
+      [700, 700],
+      [2_000, 1_000],
+      [0, 10],
+      [1_200, 1_000],
+    ] as const) {
+      await machine.setCap({ cpuMillis, memoryBytes }, promised);
+      expect(await quotaOf(name)).toBe(Math.max(cpuMillis, 10) * 100);
+      expect(await quotaOf(`${name}/first`)).toBe(own * 100);
     }
-    await world[Symbol.asyncDispose]();
-    expect(cgroupsLeft(name)).toEqual([]);
+    // One that is opened under a low cap has what there is.
+    await machine.setCap({ cpuMillis: 300, memoryBytes }, promised);
+    await machine.openLease('second', 1_000);
+    expect(await quotaOf(`${name}/second`)).toBe(30_000);
   });
 });
 
-async function quotaOf(name: string): Promise<string> {
-  return (await readFile(path.join(CPU_TREE, name, 'cpu.cfs_quota_us'), 'utf8')).trim();
+/** One whose processor time the cgroup of its lease bounds. */
+function underLease(
+  image: FoundImage,
+  program: Program,
+  node: string,
+  cgroupParent: string,
+): RunSpec {
+  const { cpuMillis: _, ...spec } = runSpec(image, program, { node, cgroupParent });
+  return spec;
+}
+
+async function quotaOf(name: string): Promise<number> {
+  return Number(await readFile(path.join(CPU_TREE, name, 'cpu.cfs_quota_us'), 'utf8'));
 }
 
 describe.each([
@@ -136,13 +168,13 @@ describe.each([
       const { machine } = world;
       const { signal } = new AbortController();
       const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
-      await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 });
-      const cgroupParent = await machine.openLease('lease-1');
+      await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 }, new Map());
+      const { parent: cgroupParent } = await machine.openLease('lease-1', 1_000);
       const used = async () => (await machine.counters('lease-1'))?.cpuMicros ?? -1;
       const seen = [await used()];
       for (const round of [1, 2]) {
         const works = sh('n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done; sleep 60', {});
-        const spec = runSpec(image, works, { node: name, cgroupParent, cpuMillis: 1_000 });
+        const spec = underLease(image, works, name, cgroupParent);
         const { id } = await runtime.create(spec);
         for (const start of [1, 2]) {
           const before = await used();
@@ -164,6 +196,29 @@ describe.each([
         return cgroupsLeft(`${name}/lease-1`).length === 0;
       });
       expect(cgroupsLeft(`${name}/lease-1`)).toEqual([]);
+    });
+
+    it('and starts again under a cap that was lowered beneath what it was promised', async () => {
+      await using world = lent(name);
+      const { machine } = world;
+      const { signal } = new AbortController();
+      const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
+      const promised = new Map([['lease-2', 1_000]]);
+      await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 }, promised);
+      const { parent } = await machine.openLease('lease-2', 1_000);
+      const { id } = await runtime.create(underLease(image, STAYS, name, parent));
+      await runtime.start(id);
+      await machine.setCap({ cpuMillis: 250, memoryBytes: 1 << 30 }, promised);
+      await runtime.stop(id, 0);
+      await runtime.start(id);
+      expect((await runtime.inspect(id)).state).toBe('running');
+      expect(await quotaOf(`${name}/lease-2`)).toBe(25_000);
+      await runtime.stop(id, 0);
+      await runtime.remove(id);
+      await waitFor('the cgroup to go', async () => {
+        await machine.closeLease('lease-2');
+        return cgroupsLeft(`${name}/lease-2`).length === 0;
+      });
     });
 
     it('in bytes of its own network', async () => {

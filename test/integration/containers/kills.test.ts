@@ -72,7 +72,7 @@ function countingMachine() {
     setCap: () => Promise.resolve(),
     openLease: (lease) => {
       counters.set(lease, counters.get(lease) ?? 0);
-      return Promise.resolve(`/syntropy/${lease}`);
+      return Promise.resolve({ parent: `/syntropy/${lease}`, holdsCpu: false });
     },
     counters: (lease) => {
       const before = counters.get(lease);

@@ -37,8 +37,11 @@ describe('cgroups of version 1', () => {
     const root = folder.path;
     await plant(root, { 'memory/syntropy/memory.limit_in_bytes': '9223372036854771712\n' });
     const machine = open(root);
-    await machine?.setCap(CAP);
-    expect(await machine?.openLease(LEASE)).toBe(`/syntropy/${LEASE}`);
+    await machine?.setCap(CAP, new Map());
+    expect(await machine?.openLease(LEASE, 1_000)).toEqual({
+      parent: `/syntropy/${LEASE}`,
+      holdsCpu: true,
+    });
     const text = (name: string) => readFile(path.join(root, name), 'utf8');
     expect(await text('cpu/syntropy/cpu.cfs_quota_us')).toBe('150000');
     expect(await text('cpu/syntropy/cpu.cfs_period_us')).toBe('100000');
@@ -62,7 +65,7 @@ describe('cgroups of version 1', () => {
       'memory/syntropy/memory.limit_in_bytes': String(1 << 28),
       'memory/syntropy/memory.memsw.limit_in_bytes': String(1 << 28),
     });
-    await open(folder.path)?.setCap({ cpuMillis: 1_000, memoryBytes });
+    await open(folder.path)?.setCap({ cpuMillis: 1_000, memoryBytes }, new Map());
     for (const file of ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes']) {
       const text = await readFile(folder.file(`memory/syntropy/${file}`), 'utf8');
       expect(text).toBe(String(memoryBytes));
@@ -72,13 +75,13 @@ describe('cgroups of version 1', () => {
   it('are taken away with the lease in every tree, and stay where something is in them', async () => {
     await using folder = await scratchFolder();
     const machine = open(folder.path);
-    await machine?.openLease(LEASE);
+    await machine?.openLease(LEASE, 1_000);
     // As an engine does, with what it puts in there.
     await plant(folder.path, { [`devices/syntropy/${LEASE}/container/cgroup.procs`]: '1\n' });
-    await mkdir(folder.file(`cpu/syntropy/${LEASE}/left-by-an-engine`));
+    await mkdir(folder.file(`pids/syntropy/${LEASE}/left-by-an-engine`));
     await machine?.closeLease(LEASE);
     expect(await machine?.counters(LEASE)).toBeUndefined();
-    await expect(mkdir(folder.file(`cpu/syntropy/${LEASE}`))).resolves.toBeUndefined();
+    await expect(mkdir(folder.file(`pids/syntropy/${LEASE}`))).resolves.toBeUndefined();
     await expect(mkdir(folder.file(`devices/syntropy/${LEASE}`))).rejects.toThrow('EEXIST');
   });
 });
@@ -95,8 +98,11 @@ describe('cgroups of version 2', () => {
     await using folder = await scratchFolder();
     await plant(folder.path, { 'cgroup.controllers': 'cpuset cpu io memory pids\n' });
     const machine = slices(folder.path, 'cgroupfs');
-    await machine?.setCap(CAP);
-    expect(await machine?.openLease(LEASE)).toBe(`/syntropy-1a2b/${LEASE}`);
+    await machine?.setCap(CAP, new Map());
+    expect(await machine?.openLease(LEASE, 1_000)).toEqual({
+      parent: `/syntropy-1a2b/${LEASE}`,
+      holdsCpu: false,
+    });
     const text = (name: string) => readFile(folder.file(name), 'utf8');
     expect(await text('syntropy-1a2b/cpu.max')).toBe('150000 100000');
     expect(await text('syntropy-1a2b/memory.max')).toBe(String(1 << 30));
@@ -114,7 +120,7 @@ describe('cgroups of version 2', () => {
     await plant(folder.path, { 'cgroup.controllers': 'cpu memory pids\n' });
     const slice = `syntropy_1a2b-${LEASE.replaceAll('-', '_')}.slice`;
     const machine = slices(folder.path, 'systemd');
-    expect(await machine?.openLease(LEASE)).toBe(slice);
+    expect(await machine?.openLease(LEASE, 1_000)).toEqual({ parent: slice, holdsCpu: false });
     await plant(folder.path, { [`syntropy_1a2b.slice/${slice}/cpu.stat`]: 'usage_usec 5\n' });
     expect(await machine?.counters(LEASE)).toEqual({ cpuMicros: 5, memoryBytes: 0 });
   });

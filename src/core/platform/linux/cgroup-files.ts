@@ -99,7 +99,8 @@ function kill(pid: number): void {
   }
 }
 
-async function cgroupsIn(directory: string): Promise<readonly string[]> {
+/** Names of those in it; none where it is not there. */
+export async function cgroupsIn(directory: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(directory, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

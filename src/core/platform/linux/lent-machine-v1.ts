@@ -1,10 +1,16 @@
 import path from 'node:path';
 
-import type { LeaseCounters, LentMachine } from '../../services/container/runtime.ports.js';
+import type {
+  LeaseCgroup,
+  LeaseCounters,
+  LentCap,
+  LentMachine,
+} from '../../services/container/runtime.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { errorCode } from '../../types/errors/error-code.js';
 import {
+  cgroupsIn,
   endProcesses,
   makeCgroup,
   readNumber,
@@ -26,11 +32,17 @@ interface Trees {
   readonly pids: string;
 }
 
-/** In version 1 each controller has a tree of its own, and a cgroup is one in all of them. */
+/**
+ * In version 1 each controller has a tree of its own, and a cgroup is one in all of them.
+ *
+ * The kernel refuses a quota that is above one of its parents' (`tg_cfs_schedulable_down`): a cap could not be lowered under what runs, and what an engine
+ * starts again with its own limit would not start under a cap that was lowered since. So the quota is the lease's, and its containers have none.
+ */
 export class LentMachineV1 implements LentMachine {
   readonly #trees: Trees;
   readonly #all: readonly string[];
   readonly #name: string;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param all - the trees of every controller, also of those that nothing is counted in. */
   constructor(trees: Trees, all: readonly string[], name: string) {
@@ -39,22 +51,12 @@ export class LentMachineV1 implements LentMachine {
     this.#name = name;
   }
 
-  /** @throws {AppError} OFFER_TOO_SMALL: what runs has more memory than that, and cannot do without; the cap of the processor holds all the same. */
-  async setCap({ cpuMillis, memoryBytes }: Parameters<LentMachine['setCap']>[0]): Promise<void> {
-    await this.#makeParent();
-    const cpu = path.join(this.#trees.cpu, this.#name);
-    await setFile(path.join(cpu, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
-    const quota = Math.floor((cpuMillis * PERIOD_MICROS) / 1_000);
-    await setFile(path.join(cpu, 'cpu.cfs_quota_us'), String(Math.max(quota, LEAST_QUOTA_MICROS)));
-    await this.#capMemory(path.join(this.#trees.memory, this.#name), memoryBytes);
+  setCap(cap: LentCap, promised: ReadonlyMap<string, number>): Promise<void> {
+    return this.#inTurn(() => this.#setCap(cap, promised));
   }
 
-  async openLease(lease: string): Promise<string> {
-    await this.#makeParent();
-    for (const tree of new Set(Object.values(this.#trees))) {
-      await makeCgroup(path.join(tree, this.#name, lease));
-    }
-    return `/${this.#name}/${lease}`;
+  openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup> {
+    return this.#inTurn(() => this.#openLease(lease, cpuMillis));
   }
 
   counters(lease: string): Promise<LeaseCounters | undefined> {
@@ -68,6 +70,45 @@ export class LentMachineV1 implements LentMachine {
   async closeLease(lease: string): Promise<void> {
     await endProcesses(path.join(this.#trees.pids, this.#name, lease));
     for (const tree of this.#all) await removeCgroup(path.join(tree, this.#name, lease));
+  }
+
+  async #setCap({ cpuMillis, memoryBytes }: LentCap, promised: ReadonlyMap<string, number>) {
+    await this.#makeParent();
+    const parent = path.join(this.#trees.cpu, this.#name);
+    const cap = quotaOf(cpuMillis);
+    const before = await quotaAt(parent);
+    const leases = await cgroupsIn(parent);
+    const keepTo = async (most: number) => {
+      for (const lease of leases) {
+        const millis = promised.get(lease);
+        const own =
+          millis === undefined ? await quotaAt(path.join(parent, lease)) : quotaOf(millis);
+        await setQuota(path.join(parent, lease), Math.min(own, most));
+      }
+    };
+    // No child may have more than its parent at any time: what is lowered is lowered from below, what is raised from above.
+    await keepTo(Math.min(cap, before));
+    await setQuota(parent, cap);
+    if (cap > before) await keepTo(cap);
+    await this.#capMemory(path.join(this.#trees.memory, this.#name), memoryBytes);
+  }
+
+  async #openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup> {
+    await this.#makeParent();
+    for (const tree of new Set(Object.values(this.#trees))) {
+      await makeCgroup(path.join(tree, this.#name, lease));
+    }
+    const parent = path.join(this.#trees.cpu, this.#name);
+    const quota = Math.min(quotaOf(cpuMillis), await quotaAt(parent));
+    await setQuota(path.join(parent, lease), quota);
+    return { parent: `/${this.#name}/${lease}`, holdsCpu: true };
+  }
+
+  /** Quotas of parent and child are looked at together: one change at a time. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   async #makeParent(): Promise<void> {
@@ -104,4 +145,21 @@ export class LentMachineV1 implements LentMachine {
       memoryBytes: (await readNumber(memory)) ?? 0,
     };
   }
+}
+
+function quotaOf(cpuMillis: number): number {
+  return Math.max(Math.floor((cpuMillis * PERIOD_MICROS) / 1_000), LEAST_QUOTA_MICROS);
+}
+
+/** In a period of ours; Infinity for none, which the kernel writes as -1, and where there is no file yet. */
+async function quotaAt(cgroup: string): Promise<number> {
+  return (await readNumber(path.join(cgroup, 'cpu.cfs_quota_us'))) ?? Infinity;
+}
+
+async function setQuota(cgroup: string, quota: number): Promise<void> {
+  await setFile(path.join(cgroup, 'cpu.cfs_period_us'), String(PERIOD_MICROS));
+  await setFile(
+    path.join(cgroup, 'cpu.cfs_quota_us'),
+    Number.isFinite(quota) ? String(quota) : '-1',
+  );
 }

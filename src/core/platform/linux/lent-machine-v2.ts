@@ -1,7 +1,9 @@
 import path from 'node:path';
 
 import type {
+  LeaseCgroup,
   LeaseCounters,
+  LentCap,
   LentMachine,
   RuntimeFacts,
 } from '../../services/container/runtime.ports.js';
@@ -35,7 +37,8 @@ export class LentMachineV2 implements LentMachine {
     this.#driver = driver;
   }
 
-  async setCap({ cpuMillis, memoryBytes }: Parameters<LentMachine['setCap']>[0]): Promise<void> {
+  /** A child may have a larger quota than its parent here, and gets no more than that: nothing of what was promised is to be changed. */
+  async setCap({ cpuMillis, memoryBytes }: LentCap): Promise<void> {
     const parent = await this.#makeParent();
     const quota = Math.floor((cpuMillis * PERIOD_MICROS) / 1_000);
     await setFile(
@@ -47,14 +50,16 @@ export class LentMachineV2 implements LentMachine {
     await setFile(path.join(parent, 'memory.swap.max'), '0').catch(() => undefined);
   }
 
-  async openLease(lease: string): Promise<string> {
+  async openLease(lease: string): Promise<LeaseCgroup> {
     await this.#makeParent();
     const directory = this.#leaseDirectory(lease);
     await makeCgroup(directory);
     await setFile(path.join(directory, 'cgroup.subtree_control'), CONTROLLERS).catch(
       () => undefined,
     );
-    return this.#driver === 'systemd' ? path.basename(directory) : `/${this.#name}/${lease}`;
+    const parent =
+      this.#driver === 'systemd' ? path.basename(directory) : `/${this.#name}/${lease}`;
+    return { parent, holdsCpu: false };
   }
 
   counters(lease: string): Promise<LeaseCounters | undefined> {

@@ -60,7 +60,8 @@ export interface RunSpec {
   readonly hostname: string;
   readonly workingDir?: string;
   readonly user?: string;
-  readonly cpuMillis: number;
+  /** Absent where the cgroup that it is put under holds it to that. */
+  readonly cpuMillis?: number;
   readonly memoryBytes: number;
   readonly pidsLimit: number;
   readonly restart: RestartPolicy;
@@ -221,12 +222,30 @@ export interface LeaseCounters {
   readonly memoryBytes: number;
 }
 
+/** To all work together. What is zero is not lent. */
+export interface LentCap {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+
+/** Where the containers of a lease belong. */
+export interface LeaseCgroup {
+  /** As the engine is to be told of it. */
+  readonly parent: string;
+  /** It holds them to the lease's processor time by itself: the engine is not to be told of that. */
+  readonly holdsCpu: boolean;
+}
+
 /** The part of the machine that its owner lends: one cgroup for all work of the grid, and one in it for each lease. */
 export interface LentMachine {
-  /** Makes sure that all work together gets no more than this. Absent parts are not lent. */
-  setCap(cap: { readonly cpuMillis: number; readonly memoryBytes: number }): Promise<void>;
-  /** Makes sure that the lease has a cgroup, and says how the engine is to be told of it. */
-  openLease(lease: string): Promise<string>;
+  /**
+   * Makes sure that all work together gets no more than this, also where a lease alone was promised more.
+   * @param promised - thousandths of a core that each lease has, by its id: what it gets again when the cap allows it.
+   * @throws {AppError} OFFER_TOO_SMALL: what runs has more memory than that, and cannot do without; the cap of the processor holds all the same.
+   */
+  setCap(cap: LentCap, promised: ReadonlyMap<string, number>): Promise<void>;
+  /** Makes sure that the lease has a cgroup for that many thousandths of a core. */
+  openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup>;
   /** @returns undefined where there is nothing to read. */
   counters(lease: string): Promise<LeaseCounters | undefined>;
   /** What the node has used for all leases together. */

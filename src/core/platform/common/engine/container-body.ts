@@ -49,7 +49,7 @@ function hostConfig(spec: RunSpec, dialect: Dialect) {
     Memory: spec.memoryBytes,
     // The same number: no swap beside it.
     MemorySwap: spec.memoryBytes,
-    NanoCpus: spec.cpuMillis * NANOS_OF_A_MILLI_CPU,
+    ...(spec.cpuMillis === undefined ? {} : { NanoCpus: spec.cpuMillis * NANOS_OF_A_MILLI_CPU }),
     ...(spec.cgroupParent === undefined ? {} : { CgroupParent: spec.cgroupParent }),
     RestartPolicy: {
       Name: spec.restart,
