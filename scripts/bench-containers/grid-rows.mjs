@@ -28,7 +28,7 @@ const IDLE_MS = 20_000;
 
 /** What it costs through the whole grid: the command, the daemon, and an agent. Each row is added as soon as it is there. */
 export async function gridRows({ add, ...parts }) {
-  for (const measured of [deployRow, atOnceRow, rssRow, logRow, hogsRow]) {
+  for (const measured of [rssRow, deployRow, atOnceRow, logRow, hogsRow]) {
     add(await measured(parts));
   }
 }

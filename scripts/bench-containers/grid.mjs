@@ -10,7 +10,6 @@ import { loadSource } from '../load-source.mjs';
 
 const run = promisify(execFile);
 const CLI = path.resolve('bin/syntropy.cjs');
-const AGENT = path.resolve('bin/syntropy-agent.mjs');
 const LOOK_MS = 10;
 const TIMEOUT_MS = 120_000;
 /** The name of the only node. */
@@ -30,6 +29,7 @@ export async function openGrid(engine, cgroups) {
 async function opened({ socketPath }, made, cgroups) {
   const { SyntropyClient } = await loadSource('src/client/client.ts');
   const { localSocket } = await loadSource('src/client/node/local-socket.ts');
+  const { agentProgram } = await loadSource('src/cli/agent-process.ts');
   const { resolveStatePaths } = await loadSource('src/core/config/state-paths.ts');
   const home = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bench-'));
   made.defer(() => rm(home, { recursive: true, force: true }));
@@ -60,7 +60,10 @@ async function opened({ socketPath }, made, cgroups) {
   const { node } = await nodeOf(client);
   cgroups.push(`syntropy-${node.slice(0, 8)}`);
   const flags = ['--state-dir', agentDir, '--engine', `unix://${socketPath}`];
-  const agent = spawn(process.execPath, [AGENT, 'run', ...flags], { stdio: 'ignore', env });
+  const agent = spawn(process.execPath, [...agentProgram(path.resolve('.')), 'run', ...flags], {
+    stdio: 'ignore',
+    env,
+  });
   made.defer(async () => {
     if (agent.exitCode !== null || agent.signalCode !== null) return;
     agent.kill();
