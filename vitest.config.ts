@@ -16,10 +16,20 @@ export default defineConfig({
           globalSetup: ['test/support/global-postgres.ts'],
         },
       },
-      // Loop devices and booted machines are shared by the whole host: one file at a time.
+      // Loop devices and engines are shared by the whole host: one file at a time.
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], fileParallelism: false },
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          exclude: ['test/e2e/boot/**'],
+          fileParallelism: false,
+        },
+      },
+      // Emulated machines take minutes to start, and nothing of what the others look at: they run beside them.
+      {
+        extends: true,
+        test: { name: 'boot', include: ['test/e2e/boot/**/*.test.ts'], fileParallelism: false },
       },
     ],
   },
