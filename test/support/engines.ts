@@ -54,6 +54,8 @@ export interface TestEngine extends AsyncDisposable {
 export interface EngineOptions {
   /** A namespace that is there already, such as a host of `lan()`. */
   readonly namespace?: string;
+  /** Its disk is one of its own, of that size, mounted at `data` of its folder. */
+  readonly diskBytes?: number;
 }
 
 interface Kind {
@@ -193,6 +195,12 @@ async function startEngine(kind: Kind, options: EngineOptions): Promise<TestEngi
   try {
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
     await kind.prepare(folder);
+    if (options.diskBytes !== undefined) {
+      const data = path.join(folder, 'data');
+      await mkdir(data);
+      const size = `size=${options.diskBytes}`;
+      execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'tmpfs', data], { stdio: 'pipe' });
+    }
     await start();
   } catch (error) {
     await remove().catch(() => undefined);
