@@ -108,8 +108,11 @@ function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan
   const of = effective(record);
   const match = matching(seen.containers, of.specHash);
   const others = seen.containers.filter((one) => one !== match);
-  const first = isStopFirst(record) ? others.filter(isLive) : [];
-  const makeRoom = first.map((one) => stop(record, one, one.specHash === record.good?.specHash));
+  const isGood = (one: SeenContainer) => one.specHash === record.good?.specHash;
+  const isAlone = isStopFirst(record);
+  // What has proven itself is kept until the new one has. What another update has begun and not ended is not worth a third that runs.
+  const first = others.filter((one) => isLive(one) && (isAlone || !isGood(one)));
+  const makeRoom = first.map((one) => stop(record, one, isGood(one)));
   if (!match) {
     // Fetched before anything is stopped: an update whose image is not there costs nothing.
     const make: Step[] = [

@@ -24,6 +24,8 @@ const situations = fc.record({
   restarted: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
   mine: fc.option(states, { nil: undefined }),
   old: fc.option(states, { nil: undefined }),
+  /** Left by an update that another one has come before the end of. */
+  between: fc.option(states, { nil: undefined }),
   isHeld: fc.boolean(),
   isBroken: fc.boolean(),
   hasGivenUp: fc.boolean(),
@@ -39,8 +41,10 @@ function situated(s: Situation) {
     ? next({ ...good, secrets: [] }, { image: 'registry.test/app:2' }, change)
     : { ...good, ...change };
   const old = s.isUpdate && s.old ? [seen(good, s.old)] : [];
+  const tried = next({ ...good, secrets: [] }, { image: 'registry.test/app:1.5' }, change);
+  const between = s.isUpdate && s.between ? [seen(tried, s.between)] : [];
   const mine = s.mine ? [seen(wanted, s.mine, { health: 'healthy' })] : [];
-  const containers = [...old, ...mine];
+  const containers = [...old, ...between, ...mine];
   const [first] = containers;
   const record: LeaseRecord = {
     wanted,
@@ -110,6 +114,19 @@ describe('from any state to any other', () => {
         fc.pre(model.live.length < 2);
         model.settle(() => {
           expect(model.live.length).toBeLessThanOrEqual(isHandOver ? 2 : 1);
+        });
+      }),
+      runs,
+    );
+  });
+
+  it('never more than two run at once, also where one update comes before the end of another', () => {
+    fc.assert(
+      fc.property(situations, (s) => {
+        const model = situated(s);
+        fc.pre(model.live.length < 3);
+        model.settle(() => {
+          expect(model.live.length).toBeLessThanOrEqual(2);
         });
       }),
       runs,
