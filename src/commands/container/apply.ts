@@ -46,6 +46,9 @@ The file may hold name, services, volumes (names), secrets (names of secrets tha
       throw new AppError('USAGE_INVALID', '--prune needs a name in the file.', { flag: '--prune' });
     }
     const plans = await planAll(client, app.containers);
+    for (const { name, warnings } of plans) {
+      for (const warning of warnings) this.note(`Warning: ${name}: ${warning}`);
+    }
     const orphans =
       flags.prune && app.name !== undefined
         ? await orphansOf(client, app.name, app.containers)
