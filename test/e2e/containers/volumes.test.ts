@@ -7,6 +7,7 @@ import { missing } from '../../support/requirements.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const IMAGE = 'local/box:1';
+const DB = ['--name', 'db', '--image', IMAGE, '--volume', 'data:/data', '--json'];
 const WAIT = ['--wait', '--timeout', '60s'];
 
 async function volumesOf({ api }: Pick<TestEngine, 'api'>): Promise<readonly string[]> {
@@ -21,11 +22,8 @@ it.skipIf(missing('root', 'docker'))(
     await using engine = await startDocker();
     await engine.importBusybox(IMAGE);
     await using grid = await containerGrid([engine]);
-    const deploy = (script: string, ...flags: readonly string[]) =>
-      grid.cli(
-        ...['container', 'deploy', '--name', 'db', '--image', IMAGE, '--volume', 'data:/data'],
-        ...[...WAIT, '--json', ...shell(script), ...flags],
-      );
+    const deploy = (script: string) =>
+      grid.cli('container', 'deploy', ...DB, ...WAIT, ...shell(script));
     const remove = async (...flags: readonly string[]) => {
       const done = await grid.cli('container', 'remove', 'db', '--yes', ...flags);
       expect(done.status, done.stderr).toBe(0);
