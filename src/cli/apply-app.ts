@@ -23,7 +23,8 @@ export const appliedColumns: readonly Column<Applied>[] = [
 ];
 
 /**
- * Has every check made before anything is changed.
+ * Has each container checked by itself before anything is changed. What one of them takes, the next is not told: two that only together are too
+ * much, or want one port of one node, are found out by `applyAll`.
  * @throws {AppError} as `containers.plan`, with the name of the container.
  */
 export async function planAll(client: SyntropyClient, containers: readonly ApplyInput[]) {

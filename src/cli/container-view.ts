@@ -79,6 +79,21 @@ export function summaryOf(container: Container): string {
   return `Container ${name} is ${status}${where} (${replicasRunning} of ${replicas} running).`;
 }
 
+/** Where the volumes of a container lie that is removed without them, and how they are had again. */
+export function keptVolumes(container: ContainerDetails): readonly string[] {
+  const { id, name, owner, nodes, spec, volumesOf = id } = container;
+  const volumes = spec.volumes.map(({ source }) => source).filter((one) => !one.startsWith('/'));
+  if (volumes.length === 0 || nodes.length === 0) return [];
+  const where = nodes.map((node) => node.name).join(', ');
+  return [
+    ...volumes.map(
+      (volume) =>
+        `Its volume ${volume} stays on ${where}, where the engine calls it syntropy-${volumesOf}-${volume}.`,
+    ),
+    `Another container ${name} of ${owner.name} finds ${volumes.length > 1 ? 'them' : 'it'} there; --node says where it is placed.`,
+  ];
+}
+
 /** `node-01:32768->80/tcp` for each port of each replica, where the node has said which it is. */
 export function publishedAt({ instances }: ContainerDetails): readonly string[] {
   return instances.flatMap((one) =>

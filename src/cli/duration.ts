@@ -37,9 +37,9 @@ export function parseDuration(text: string, flag: string): number {
   );
 }
 
-/** The same in whole seconds, of a flag that may be absent. @throws {AppError} USAGE_INVALID. */
+/** The same in whole seconds, never less than was said, of a flag that may be absent. @throws {AppError} USAGE_INVALID. */
 export function secondsOf(text: string | undefined, flag: string): number | undefined {
-  return text === undefined ? undefined : Math.round(parseDuration(text, flag) / 1000);
+  return text === undefined ? undefined : Math.ceil(parseDuration(text, flag) / 1000);
 }
 
 function unitMs(unit: string | undefined): number {

@@ -14,7 +14,8 @@ import { clean } from './text.js';
 /** What a container is to come to. */
 export type Aim = 'running' | 'stopped' | 'removed';
 
-interface WaitFlags {
+/** How a command waits, as it was said. */
+export interface WaitFlags {
   readonly wait?: boolean | undefined;
   readonly timeout?: string | undefined;
   readonly progress: string;

@@ -55,11 +55,36 @@ export interface SeenLease {
   readonly containers: readonly SeenContainer[];
   /** Nothing is tried before. */
   readonly notBeforeMs: number;
+  /** One that is to go has yet to let go of a volume of it. */
+  readonly isVolumeHeld?: boolean;
 }
 
 /** What of its work a lease is to be brought to: what is assigned, or the last good one where that has failed. */
 export function effective({ wanted, good, failed }: LeaseRecord): Held {
   return good && failed?.generation === wanted.generation ? good : wanted;
+}
+
+/** The container after which its volumes are called. */
+export function volumesOf({ container }: Held): string {
+  return container.volumesOf ?? container.id;
+}
+
+/** Names of the volumes that are kept for it, and are no folders of the machine. */
+export function ownVolumes({ spec }: Held): readonly string[] {
+  return spec.volumes.map(({ source }) => source).filter((source) => !source.startsWith('/'));
+}
+
+/** Whether another container that is to go has the volumes that this one takes up. */
+export function waitsForVolumes(
+  { wanted }: LeaseRecord,
+  leases: ReadonlyMap<string, LeaseRecord>,
+): boolean {
+  if (ownVolumes(wanted).length === 0) return false;
+  for (const { ending, wanted: other } of leases.values()) {
+    const isOther = other.container.id !== wanted.container.id;
+    if (ending && isOther && volumesOf(other) === volumesOf(wanted)) return true;
+  }
+  return false;
 }
 
 /** Whether what is to run has not come up before. */

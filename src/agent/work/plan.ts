@@ -9,6 +9,7 @@ import {
   isTrial,
   type LeaseRecord,
   matching,
+  ownVolumes,
   type SeenContainer,
   type SeenLease,
 } from './lease.js';
@@ -81,10 +82,8 @@ export function plan(record: LeaseRecord, seen: SeenLease, nowMs: number): Lease
 
 function planEnd(record: LeaseRecord, seen: SeenLease, withVolumes: boolean): LeasePlan {
   const { wanted, good } = record;
-  const volumes = [wanted, ...(good ? [good] : [])].flatMap(({ spec, container }) =>
-    spec.volumes
-      .filter(({ source }) => !source.startsWith('/'))
-      .map(({ source }) => volumeName(container.id, source)),
+  const volumes = [wanted, ...(good ? [good] : [])].flatMap((of) =>
+    ownVolumes(of).map((name) => volumeName(of, name)),
   );
   const names = withVolumes ? [...new Set(volumes)] : [];
   const drop = names.map((name): Step => ({ kind: 'remove-volume', name }));
@@ -105,6 +104,8 @@ function planStopped(record: LeaseRecord, seen: SeenLease): LeasePlan {
 }
 
 function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan {
+  // Two at once would spoil what is in them. It is planned again when that one has ended.
+  if (seen.isVolumeHeld === true && !seen.containers.some(isLive)) return NOTHING;
   const of = effective(record);
   const match = matching(seen.containers, of.specHash);
   const others = seen.containers.filter((one) => one !== match);

@@ -7,7 +7,14 @@ import type { WorkFiles } from './work-files.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { slept } from '../../core/utils/slept.js';
 import { HealthProbes } from './health.js';
-import { effective, isLive, type LeaseRecord, matching, type Running } from './lease.js';
+import {
+  effective,
+  isLive,
+  type LeaseRecord,
+  matching,
+  type Running,
+  waitsForVolumes,
+} from './lease.js';
 import { endedReport, leaseReport } from './lease-report.js';
 import { Memories } from './memories.js';
 import { plan, planStrays, type Step } from './plan.js';
@@ -220,7 +227,8 @@ export class Reconciler {
     const containers = this.#containersOf(lease);
     const match = matching(containers, effective(record).specHash);
     if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
-    const seen = { containers, notBeforeMs: memory.notBeforeMs };
+    const isVolumeHeld = waitsForVolumes(record, this.#parts.files.state.leases);
+    const seen = { containers, notBeforeMs: memory.notBeforeMs, isVolumeHeld };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
     if (steps.length === 0) {
       // An engine that starts it again at once shows it as running all the while: only a close look tells whether it has stayed up.

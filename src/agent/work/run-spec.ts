@@ -3,7 +3,8 @@ import type {
   RunMount,
   RunSpec,
 } from '../../core/services/container/runtime.ports.js';
-import type { Held } from './lease.js';
+
+import { type Held, volumesOf } from './lease.js';
 
 /** In the place of a root that can be written. It counts as memory of the container. */
 const TMPFS = ['/tmp', '/run', '/var/tmp'];
@@ -59,9 +60,9 @@ export function runSpec(held: Held, here: OnThisNode): RunSpec {
   };
 }
 
-/** What the engine calls a volume. All replicas on one node share it. */
-export function volumeName(containerId: string, name: string): string {
-  return `syntropy-${containerId}-${name}`;
+/** What the engine calls a volume. All replicas on one node share it, and the next container that takes it up finds it by that. */
+export function volumeName(of: Held, name: string): string {
+  return `syntropy-${volumesOf(of)}-${name}`;
 }
 
 /** Where a container finds a secret. */
@@ -75,11 +76,12 @@ function hostname(name: string, replica: number): string {
   return `${name.slice(0, 63 - suffix.length)}${suffix}`;
 }
 
-function mounts({ container, spec }: Held, { binds, secrets }: OnThisNode): readonly RunMount[] {
+function mounts(held: Held, { binds, secrets }: OnThisNode): readonly RunMount[] {
+  const { spec } = held;
   const volumes = spec.volumes.map(({ source, target, readOnly }): RunMount => {
     const path = binds.get(source);
     return path === undefined
-      ? { kind: 'volume', source: volumeName(container.id, source), target, readOnly }
+      ? { kind: 'volume', source: volumeName(held, source), target, readOnly }
       : { kind: 'bind', source: path, target, readOnly };
   });
   const files = spec.secrets.flatMap((secret): RunMount[] => {

@@ -1,4 +1,4 @@
-import type { Item, Keys } from './items.js';
+import type { Item, Keys, Place } from './items.js';
 import type { Draft } from './draft.js';
 
 import { parseCpus, parseMemory } from '../quantities.js';
@@ -44,9 +44,15 @@ export function deployKeys(draft: Draft): Keys {
 
 const CONDITIONS = { none: 'no', 'on-failure': 'on-failure', any: 'always' } as const;
 
-/** What a policy does not say is as Compose has it: it is started again, whatever it ended with. */
+/**
+ * What a policy does not say is as Compose has it: it is started again, whatever it ended with.
+ * @throws {AppError} APP_FILE_INVALID.
+ */
 function restartOf(item: Item, path: string): Pick<Draft, 'restart' | 'maxRestarts'> {
-  const said: { condition: keyof typeof CONDITIONS; times?: number } = { condition: 'any' };
+  const said: { condition: keyof typeof CONDITIONS; times?: number; timesAt: Place } = {
+    condition: 'any',
+    timesAt: item.at,
+  };
   readKeys(item, path, {
     condition: (value, where) =>
       (said.condition = choiceOf(value, where, {
@@ -54,10 +60,17 @@ function restartOf(item: Item, path: string): Pick<Draft, 'restart' | 'maxRestar
         'on-failure': 'on-failure',
         any: 'any',
       })),
-    max_attempts: (value, where) => (said.times = countOf(value, where, MOST_RESTARTS)),
+    max_attempts: (value, where, at) => {
+      said.times = countOf(value, where, MOST_RESTARTS);
+      said.timesAt = at;
+    },
   });
   const restart = CONDITIONS[said.condition];
-  return { restart, maxRestarts: restart === 'on-failure' ? said.times : undefined };
+  // Engines count only what is started again after a failure.
+  if (said.times !== undefined && restart !== 'on-failure') {
+    throw refused(said.timesAt, `${path}.max_attempts goes with the condition on-failure only.`);
+  }
+  return { restart, maxRestarts: said.times };
 }
 
 /** `node.labels.site==attic`, or `node==node-01`. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { OperationInput } from '../../contract/registry.js';
@@ -69,8 +69,18 @@ export async function readApp({ text, directory, variables }: Source): Promise<A
     const service = serviceOf(value, `services.${key}`, { ...known, useVolume });
     return { name: full, ...service, ...labelled(service.labels, name, at) };
   });
-  const warnings = [...unset].map((variable) => `${variable} is not set; it is empty.`);
-  return { name, containers, warnings };
+  return { name, containers, warnings: warningsOf(unset, directory) };
+}
+
+/** Compose would have found some of them in a file of its own. */
+function warningsOf(unset: ReadonlySet<string>, directory: string): readonly string[] {
+  const isFile = unset.size > 0 && existsSync(path.join(directory, '.env'));
+  return [
+    ...[...unset].map((variable) => `${variable} is not set; it is empty.`),
+    ...(isFile
+      ? ['The file .env is not read; `set -a; . ./.env; set +a` sets what is in it for a shell.']
+      : []),
+  ];
 }
 
 /** `x-…` at the top is where people keep anchors. */

@@ -91,8 +91,9 @@ function keysOf(draft: Draft, around: Surroundings): Keys {
     healthcheck: (item, path) => (draft.health = healthOf(item, path)),
     ...confinementKeys(draft),
     working_dir: (item, path) => (draft.workingDir = textOf(item, path)),
+    // Less than a second is no order to end it by force at once.
     stop_grace_period: (item, path) =>
-      (draft.stopSeconds = Math.round(durationOf(item, path) / 1_000)),
+      (draft.stopSeconds = Math.ceil(durationOf(item, path) / 1_000)),
     pull_policy: (item, path) =>
       (draft.pull = choiceOf(item, path, {
         missing: 'missing',
@@ -106,7 +107,7 @@ function keysOf(draft: Draft, around: Surroundings): Keys {
         node: (value, where) => (draft.node = textOf(value, where)),
         payFrom: (value, where) => (draft.payFrom = textOf(value, where)),
         lostAfter: (value, where) =>
-          (draft.lostAfterSeconds = Math.round(durationOf(value, where) / 1_000)),
+          (draft.lostAfterSeconds = Math.ceil(durationOf(value, where) / 1_000)),
         registryAuth: (value, where) => (draft.registryAuth = textOf(value, where)),
       }),
   };

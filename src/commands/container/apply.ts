@@ -13,9 +13,9 @@ import { AppError } from '../../core/types/errors/app-error.js';
 
 export default class ContainerApply extends BaseCommand {
   static override summary = 'Make containers what a file in the Compose format says.';
-  static override description = `Each service becomes a container <name>-<service> with the label app=<name>. Every check is made before anything is changed.
+  static override description = `Each service becomes a container <name>-<service> with the label app=<name>. Each service is checked by itself before anything is changed; whether there is room for all of them together shows as they are made, one after the other.
 
-The file may hold name, services, volumes (names), secrets (names of secrets that were set) and x-… for anchors. A service may hold image, command, entrypoint, environment, env_file, secrets, ports (short form), volumes (short form), labels, restart, healthcheck, user, cap_add, read_only (true unless said), working_dir, stop_grace_period, pull_policy; deploy with replicas, resources.limits.cpus and .memory, placement.constraints (node.labels.<key>==<value>, node==<name>), update_config.order, restart_policy.condition and .max_attempts; and x-syntropy with node, payFrom, lostAfter, registryAuth. Anything else is refused, with its line. \${NAME}, \${NAME:-default}, \${NAME:?why} and $$ are as Compose has them.`;
+The file may hold name, services, volumes (names), secrets (names of secrets that were set) and x-… for anchors. A service may hold image, command, entrypoint, environment, env_file, secrets, ports (short form), volumes (short form), labels, restart, healthcheck, user, cap_add, read_only (true unless said), working_dir, stop_grace_period, pull_policy; deploy with replicas, resources.limits.cpus and .memory, placement.constraints (node.labels.<key>==<value>, node==<name>), update_config.order, restart_policy.condition and .max_attempts; and x-syntropy with node, payFrom, lostAfter, registryAuth. Anything else is refused, with its line. \${NAME}, \${NAME:-default}, \${NAME:?why} and $$ are as Compose has them, with variables of the environment: a file .env is not read. In an env_file no variable is replaced; a value that holds one is refused unless it stands in single quotes.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> --file app.yaml',
     '<%= config.bin %> <%= command.id %> -f app.yaml --prune --yes --wait --json',
@@ -46,6 +46,9 @@ The file may hold name, services, volumes (names), secrets (names of secrets tha
       throw new AppError('USAGE_INVALID', '--prune needs a name in the file.', { flag: '--prune' });
     }
     const plans = await planAll(client, app.containers);
+    for (const { name, warnings } of plans) {
+      for (const warning of warnings) this.note(`Warning: ${name}: ${warning}`);
+    }
     const orphans =
       flags.prune && app.name !== undefined
         ? await orphansOf(client, app.name, app.containers)

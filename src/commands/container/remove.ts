@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.js';
 import { confirm } from '../../cli/confirm.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
+import { keptVolumes } from '../../cli/container-view.js';
 import { callOptions, ifVersionFlag, yesFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
 import { settledContainer } from '../../cli/wait-for-container.js';
@@ -10,7 +11,7 @@ import { settledContainer } from '../../cli/wait-for-container.js';
 export default class ContainerRemove extends BaseCommand {
   static override summary = 'End a container and give up its places and its name.';
   static override description =
-    'What its volumes hold stays on the nodes, unless --volumes is said. Its history, its events and its usage stay. With --wait the command ends when its nodes have said that nothing of it is left.';
+    'What its volumes hold stays on the nodes, unless --volumes is said: the next container of its name and owner that is placed there finds it, and `container remove --volumes` of that one removes it. Its history, its events and its usage stay. With --wait the command ends when its nodes have said that nothing of it is left.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> web',
     '<%= config.bin %> <%= command.id %> web --yes --json',
@@ -58,6 +59,7 @@ export default class ContainerRemove extends BaseCommand {
         ? `Removed container ${name}.`
         : `Container ${name} is being removed; its name is free.`,
     );
+    if (!flags.volumes) for (const line of keptVolumes(before)) this.log('%s', line);
     return { container };
   }
 }

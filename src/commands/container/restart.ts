@@ -1,13 +1,10 @@
 import { Flags } from '@oclif/core';
 
-import { BaseCommand } from '../../cli/base-command.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
-import { summaryOf } from '../../cli/container-view.js';
-import { callOptions } from '../../cli/flags.js';
+import { ContainerOrder } from '../../cli/container-order.js';
 import { given } from '../../cli/given.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
 
-export default class ContainerRestart extends BaseCommand {
+export default class ContainerRestart extends ContainerOrder {
   static override summary = 'Stop and start a container, as it is.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> web',
@@ -26,18 +23,12 @@ export default class ContainerRestart extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerRestart);
-    const client = this.client(flags);
-    const told = await client.call(
-      'containers.restart',
-      given({ container: args.container, replica: flags.replica }),
-      callOptions(flags),
+    return this.order(flags, 'running', (client, options) =>
+      client.call(
+        'containers.restart',
+        given({ container: args.container, replica: flags.replica }),
+        options,
+      ),
     );
-    const container = await settledContainer(client, told, {
-      flags,
-      aim: 'running',
-      json: this.jsonEnabled(),
-    });
-    this.log('%s', summaryOf(container));
-    return { container };
   }
 }

@@ -1,13 +1,11 @@
 import { Flags } from '@oclif/core';
 
-import { BaseCommand } from '../../cli/base-command.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
-import { summaryOf } from '../../cli/container-view.js';
-import { callOptions, ifVersionFlag } from '../../cli/flags.js';
+import { ContainerOrder } from '../../cli/container-order.js';
+import { ifVersionFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
 
-export default class ContainerRollback extends BaseCommand {
+export default class ContainerRollback extends ContainerOrder {
   static override summary = 'Go back to a revision of a container: the one before, or another.';
   static override description =
     'What that revision was becomes the newest one. `container history` shows the revisions.';
@@ -28,18 +26,12 @@ export default class ContainerRollback extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerRollback);
-    const client = this.client(flags);
-    const told = await client.call(
-      'containers.rollback',
-      given({ container: args.container, revision: flags.to, ifVersion: flags['if-version'] }),
-      callOptions(flags),
+    return this.order(flags, 'running', (client, options) =>
+      client.call(
+        'containers.rollback',
+        given({ container: args.container, revision: flags.to, ifVersion: flags['if-version'] }),
+        options,
+      ),
     );
-    const container = await settledContainer(client, told, {
-      flags,
-      aim: 'running',
-      json: this.jsonEnabled(),
-    });
-    this.log('%s', summaryOf(container));
-    return { container };
   }
 }

@@ -1,13 +1,11 @@
 import { Args } from '@oclif/core';
 
-import { BaseCommand } from '../../cli/base-command.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
-import { summaryOf } from '../../cli/container-view.js';
-import { callOptions, ifVersionFlag } from '../../cli/flags.js';
+import { ContainerOrder } from '../../cli/container-order.js';
+import { ifVersionFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
 
-export default class ContainerScale extends BaseCommand {
+export default class ContainerScale extends ContainerOrder {
   static override summary = 'Have more or fewer replicas of a container.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> web 3',
@@ -27,19 +25,13 @@ export default class ContainerScale extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerScale);
-    const client = this.client(flags);
-    const { container: ref, replicas } = args;
-    const told = await client.call(
-      'containers.scale',
-      given({ container: ref, replicas, ifVersion: flags['if-version'] }),
-      callOptions(flags),
+    const { container, replicas } = args;
+    return this.order(flags, 'running', (client, options) =>
+      client.call(
+        'containers.scale',
+        given({ container, replicas, ifVersion: flags['if-version'] }),
+        options,
+      ),
     );
-    const container = await settledContainer(client, told, {
-      flags,
-      aim: 'running',
-      json: this.jsonEnabled(),
-    });
-    this.log('%s', summaryOf(container));
-    return { container };
   }
 }

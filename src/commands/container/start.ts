@@ -1,10 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
-import { summaryOf } from '../../cli/container-view.js';
-import { callOptions } from '../../cli/flags.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
+import { ContainerOrder } from '../../cli/container-order.js';
 
-export default class ContainerStart extends BaseCommand {
+export default class ContainerStart extends ContainerOrder {
   static override summary = 'Start a container that was stopped, or has ended.';
   static override description =
     'It goes where its place is, and gets the same volumes. With --wait the command ends when it runs and is healthy.';
@@ -17,18 +14,8 @@ export default class ContainerStart extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerStart);
-    const client = this.client(flags);
-    const told = await client.call(
-      'containers.start',
-      { container: args.container },
-      callOptions(flags),
+    return this.order(flags, 'running', (client, options) =>
+      client.call('containers.start', { container: args.container }, options),
     );
-    const container = await settledContainer(client, told, {
-      flags,
-      aim: 'running',
-      json: this.jsonEnabled(),
-    });
-    this.log('%s', summaryOf(container));
-    return { container };
   }
 }

@@ -1,10 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.js';
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
-import { summaryOf } from '../../cli/container-view.js';
-import { callOptions } from '../../cli/flags.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
+import { ContainerOrder } from '../../cli/container-order.js';
 
-export default class ContainerStop extends BaseCommand {
+export default class ContainerStop extends ContainerOrder {
   static override summary = 'Stop a container.';
   static override description =
     'It keeps its places, its volumes and its name; `container start` runs it again, `container remove` gives them up.';
@@ -17,18 +14,8 @@ export default class ContainerStop extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerStop);
-    const client = this.client(flags);
-    const told = await client.call(
-      'containers.stop',
-      { container: args.container },
-      callOptions(flags),
+    return this.order(flags, 'stopped', (client, options) =>
+      client.call('containers.stop', { container: args.container }, options),
     );
-    const container = await settledContainer(client, told, {
-      flags,
-      aim: 'stopped',
-      json: this.jsonEnabled(),
-    });
-    this.log('%s', summaryOf(container));
-    return { container };
   }
 }

@@ -51,7 +51,15 @@ export const Assignment = Type.Object(
   {
     lease: Uuid,
     generation: Generation,
-    container: Type.Object({ id: Uuid, name: Type.String({ maxLength: 255 }) }, open),
+    container: Type.Object(
+      {
+        id: Uuid,
+        name: Type.String({ maxLength: 255 }),
+        /** The container after which its volumes are called; absent, itself. */
+        volumesOf: Type.Optional(Uuid),
+      },
+      open,
+    ),
     replica: Type.Integer({ minimum: 1, maximum: 10_000 }),
     desired: Type.Union([Type.Literal('running'), Type.Literal('stopped')]),
     /** Rises when it is to be stopped and started once. */

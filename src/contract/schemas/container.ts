@@ -263,6 +263,13 @@ export const Container = Type.Object({
   payFrom: Named,
   placement: PlacementWish,
   formerName: Type.Optional(Type.String()),
+  volumesOf: Type.Optional(
+    Type.String({
+      ...Uuid,
+      description:
+        'Its volumes are called `syntropy-<this id>-<volume>` on their nodes: it took up those of a container of its name and owner. Absent, `<its own id>`.',
+    }),
+  ),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   observedAt: Type.Optional(

@@ -29,10 +29,11 @@ const plan = (name: string): OperationOutput<'containers.plan'> => {
     warnings: [],
   };
 };
+const nameIn = (body: unknown) =>
+  typeof body === 'object' && body !== null && 'name' in body ? String(body.name) : '';
 const answers = (refused?: string): Answers => ({
   'containers.plan': ({ body }) => {
-    const name =
-      typeof body === 'object' && body !== null && 'name' in body ? String(body.name) : '';
+    const name = nameIn(body);
     if (name === refused) throw new AppError('NO_PLACE', 'No node has room.');
     return plan(name);
   },
@@ -80,6 +81,22 @@ describe('container apply', () => {
       'containers.apply shop-db',
       'containers.remove 018f6e2a-0000-7000-8000-0000000000c2',
     ]);
+  });
+
+  it('says what is to be known of each of them, and goes on', async () => {
+    await using daemon = await scriptedDaemon({
+      ...answers(),
+      'containers.plan': ({ body }) => ({
+        ...plan(nameIn(body)),
+        warnings: nameIn(body) === 'shop-db' ? ['It stays.'] : [],
+      }),
+    });
+
+    const done = await runCli(words('container apply -f - --no-wait'), { ...daemon, stdin: app });
+    const dry = await runCli(words('container apply -f - --dry-run'), { ...daemon, stdin: app });
+
+    const warning = 'Warning: shop-db: It stays.\n';
+    expect([done.status, done.stderr, dry.stderr]).toEqual([0, warning, warning]);
   });
 
   it('changes nothing when one of them cannot be, and says which', async () => {

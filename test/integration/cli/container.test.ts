@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { OperationOutput } from '../../../src/contract/registry.js';
 
+import { ADMIN_NAME } from '../../../src/core/types/constants/admin.js';
 import { AppError } from '../../../src/core/types/errors/app-error.js';
 import { runCli, runOnTerminal } from '../../support/cli.js';
 import {
@@ -340,5 +341,28 @@ describe('the commands that change a container', () => {
       operation: 'containers.remove',
       query: { volumes: 'true' },
     });
+  });
+
+  it('say where the volumes of one that is removed stay, and how they are had again', async () => {
+    const { spec } = containerNamed('db');
+    const volumes = ['data', '/srv'].map((source, at) => ({
+      source,
+      target: `/${at}`,
+      readOnly: false,
+    }));
+    const volumesOf = '018f6e2a-0000-7000-8000-0000000000c9';
+    await using daemon = await scriptedDaemon({
+      'containers.get': () => containerNamed('db', { spec: { ...spec, volumes }, volumesOf }),
+      'containers.remove': () => containerNamed('db', { status: 'removing' }),
+    });
+
+    const kept = await runCli(words('container remove db --yes --no-wait'), daemon);
+    const gone = await runCli(words('container remove db --volumes --yes --no-wait'), daemon);
+
+    const removed = 'Container db is being removed; its name is free.\n';
+    expect(kept.stdout).toBe(
+      `${removed}Its volume data stays on node-01, where the engine calls it syntropy-${volumesOf}-data.\nAnother container db of ${ADMIN_NAME} finds it there; --node says where it is placed.\n`,
+    );
+    expect(gone.stdout).toBe(removed);
   });
 });

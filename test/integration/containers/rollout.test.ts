@@ -220,6 +220,34 @@ describe('a container that is changed', () => {
     });
   });
 
+  it('is told, where it is asked for on another node, that what has a place keeps it', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02', { labels: { site: 'attic' } });
+    const request = { name: 'web', image: 'app:1', payFrom: 'node-01', replicas: 2 };
+    await admin.call('containers.apply', { ...request, node: one.name });
+    await reaches(admin, 'running');
+    const said = async (asked: object) =>
+      (await admin.call('containers.plan', { ...request, ...asked })).warnings.filter((warning) =>
+        warning.includes('stays there'),
+      );
+
+    const [moved, selected] = [
+      await said({ node: two.name }),
+      await said({ selector: { site: 'attic' } }),
+    ];
+    const more = await said({ node: two.name, replicas: 3 });
+    await admin.call('containers.apply', { ...request, node: two.name });
+
+    expect(moved).toEqual([
+      expect.stringMatching(/on "node-01" stays there.* remove the container/),
+    ]);
+    expect([selected, more]).toEqual([moved, moved]);
+    expect(await said({ node: one.name })).toEqual([]);
+    expect((await reaches(admin, 'running')).nodes).toMatchObject([{ name: 'node-01' }]);
+  });
+
   it('is made once by a call that is repeated with its key', async () => {
     await using world = await remoteWorld();
     await using node = await worker(world, 'node-01');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { ADMIN_NAME } from '../../../src/core/types/constants/admin.js';
 import { remoteWorld } from '../../support/remote-world.js';
 import { waitFor } from '../../support/wait-for.js';
 import { worker } from '../../support/worker.js';
@@ -248,6 +249,43 @@ describe('a container that gives up safe defaults', () => {
       owner: { name: 'ben' },
       status: 'running',
     });
+  });
+
+  it('goes to an heir also while its node tells of it', async () => {
+    await using world = await remoteWorld();
+    const { admin, database } = world;
+    await using node = await worker(world, 'node-01');
+    const ana = await world.signedIn('ana');
+    await admin.call('nodes.update', { node: 'node-01', owner: 'ana' });
+    const body = { name: 'web', image: 'app:1' };
+    await world.ask('POST', '/v1/containers', { token: ana.accessToken, body });
+    await waitFor('it to be there', () => node.held.size === 1);
+    await waitFor('it to run', async () => {
+      const { status } = await admin.call('containers.get', { container: 'web' });
+      return status === 'running';
+    });
+
+    // As a report does: the container first, then the events that tell of it.
+    const report = await database.pool.connect();
+    try {
+      await report.query(`begin; set local lock_timeout = '5s'`);
+      await report.query('select from containers for update');
+      const deleted = admin.call('members.delete', { member: 'ana', transferTo: ADMIN_NAME });
+      await waitFor('the removal to wait for it', async () => {
+        const { rows } = await database.pool.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%from containers%' and datname = current_database()`,
+        );
+        return rows.length > 0;
+      });
+      await report.query(
+        `select append_event('container.updated', 'container', id::text, '{}'::jsonb, null) from containers`,
+      );
+      await report.query('commit');
+
+      await expect(deleted).resolves.toMatchObject({ transferredNodes: 1 });
+    } finally {
+      report.release(true);
+    }
   });
 
   it('belongs to its owner: others see that it is there, and touch nothing', async () => {

@@ -116,6 +116,10 @@ describe('an app file', () => {
     ],
     ['working_dir: /srv', { workingDir: '/srv' }],
     ['stop_grace_period: 1m30s', { stopSeconds: 90 }],
+    // Not nothing, which would end it by force at once.
+    ['stop_grace_period: 400ms', { stopSeconds: 1 }],
+    ['stop_grace_period: 0s', { stopSeconds: 0 }],
+    ['deploy: {restart_policy: {condition: any}}', { restart: 'always' }],
     ['pull_policy: if_not_present', { pull: 'missing' }],
     [
       'x-syntropy: {node: n1, payFrom: n2, lostAfter: 5m, registryAuth: reg}',
@@ -175,6 +179,18 @@ describe('an app file', () => {
       5,
       /"secrets.db.file" is not supported/,
     ],
+    [
+      'services:\n  web:\n    image: a\n    deploy:\n      restart_policy:\n        max_attempts: 3\n        condition: any\n',
+      6,
+      9,
+      /max_attempts goes with the condition on-failure/,
+    ],
+    [
+      'services:\n  web: {image: a, deploy: {restart_policy: {max_attempts: 3}}}\n',
+      2,
+      45,
+      /max_attempts goes with the condition on-failure/,
+    ],
     ['services:\n  web: {command: x}\n', 2, 8, /needs an image/],
     ['services:\n  Web_1: {image: a}\n', 2, 3, /can be no name/],
     ['services:\n  web:\n    image: a\n    image: b\n', 4, 5, /no YAML/],
@@ -231,14 +247,61 @@ describe('an app file', () => {
     try {
       await writeFile(
         path.join(directory, 'web.env'),
-        '# one\nexport A=file # said\nB="two\\nlines"\nC=\'$x\'\nD=1\n',
+        '# one\nexport A=file # said\nB="two\\nlines\\$x"\nC=\'${x}\'\nD=1\nE=5$\nF="x" # ${y}\n',
       );
       const { containers } = await read(
         'services: {s: {environment: {D: 2}, image: a, env_file: web.env}}',
         {},
         directory,
       );
-      expect(containers[0]?.env).toEqual({ A: 'file', B: 'two\nlines', C: '$x', D: '2' });
+      expect(containers[0]?.env).toEqual({
+        A: 'file',
+        B: 'two\nlines$x',
+        C: '${x}',
+        D: '2',
+        E: '5$',
+        F: 'x',
+      });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it.each(['A=${HOST}', 'A=x$HOST # said', 'A="http://${HOST}/"', 'A="${HOST:-h}"'])(
+    'does not take %s of a file of variables for a text that means something else',
+    async (line) => {
+      const directory = await mkdtemp(path.join(os.tmpdir(), 'syntropy-app-'));
+      try {
+        await writeFile(path.join(directory, 'web.env'), `B=1\n${line}\n`);
+
+        await expect(
+          read('services: {s: {image: a, env_file: web.env}}', { HOST: 'h' }, directory),
+        ).rejects.toMatchObject({
+          code: 'APP_FILE_INVALID',
+          message: expect.stringMatching(
+            /web\.env, line 2: A holds a variable, .* put it in single quotes/,
+          ),
+        });
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    },
+  );
+
+  it('says that a .env beside it was not read, where something is not set', async () => {
+    const directory = await mkdtemp(path.join(os.tmpdir(), 'syntropy-app-'));
+    try {
+      await writeFile(path.join(directory, '.env'), 'TAG=2\n');
+      const text = 'services: {s: {image: "a:${TAG:-1}$MORE"}}';
+
+      const { warnings } = await read(text, {}, directory);
+      const whole = await read(text, { MORE: 'x' }, directory);
+
+      expect(warnings).toEqual([
+        'MORE is not set; it is empty.',
+        expect.stringContaining('The file .env is not read'),
+      ]);
+      expect(whole.warnings).toEqual([]);
     } finally {
       await rm(directory, { recursive: true });
     }

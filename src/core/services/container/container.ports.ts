@@ -30,6 +30,9 @@ export interface StoredContainer {
   readonly wantedNode?: Named;
   readonly payer: Named;
   readonly lostAfterSeconds: number;
+  /** The container after which its volumes are called; absent, itself: it took up none that were there before. */
+  readonly volumesOf?: string;
+  /** They go with it. */
   readonly removeVolumes: boolean;
   readonly formerName?: string;
   /** From then on it holds no name. */
@@ -169,7 +172,7 @@ export interface ContainerStore {
   state(id: string): Promise<ContainerState | undefined>;
   rooms(): Promise<readonly NodeRoom[]>;
   /**
-   * Makes one, when its places are chosen.
+   * Makes one, when its places are chosen. It takes up the volumes that one of its name and owner has left.
    * @throws {AppError} CONTAINER_NAME_TAKEN, LIMIT_REACHED, SECRET_NOT_FOUND, what the rule throws.
    */
   create(draft: ContainerState, place: PlacingRule): Promise<ContainerDetails>;

@@ -1,11 +1,16 @@
 import type { ContainerDetails, ContainerSpec, Rejection } from '../../types/models/container.js';
 import type { Caller, Named } from '../../types/models/member.js';
-import type { ContainerDeps, ContainerState, StoredContainer } from './container.ports.js';
+import type {
+  ContainerDeps,
+  ContainerState,
+  NodeRoom,
+  StoredContainer,
+} from './container.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { requireName } from '../../utils/node-name.js';
 import { canonicalJson } from './canonical.js';
-import { revisionOf } from './container-status.js';
+import { living, revisionOf } from './container-status.js';
 import {
   type AskedSpec,
   changedParts,
@@ -88,7 +93,7 @@ export class DeployService {
       rejections: placed.rejections,
       unconfined: unconfinedParts(spec),
       changed,
-      warnings: warningsOf(spec, container),
+      warnings: [...warningsOf(spec, container), ...stayingOf(container, before, rooms)],
     };
   }
 
@@ -259,5 +264,25 @@ function warningsOf(spec: ContainerSpec, { replicas }: StoredContainer): readonl
     ...(spec.pull === 'always' || !/(:[^/]+|@sha256:.+)$/.test(spec.image)
       ? ['The image has no version: which one it is, is decided when it is first fetched.']
       : []),
+  ];
+}
+
+/** A replica that has a place keeps it: what is said of nodes is for those that get one. */
+function stayingOf(
+  { wantedNode, selector, replicas }: StoredContainer,
+  before: ContainerState | undefined,
+  rooms: readonly NodeRoom[],
+): readonly string[] {
+  const staying = living(before?.leases ?? []).filter(({ replica, node }) => {
+    const labels = rooms.find(({ id }) => id === node.id)?.labels ?? {};
+    const isElsewhere =
+      (wantedNode && wantedNode.id !== node.id) ||
+      Object.entries(selector).some(([key, value]) => labels[key] !== value);
+    return isElsewhere && replica <= replicas;
+  });
+  if (staying.length === 0) return [];
+  const nodes = [...new Set(staying.map(({ node }) => `"${node.name}"`))].join(', ');
+  return [
+    `What runs on ${nodes} stays there, for a replica that has a place is not moved. To have it where it is asked for, remove the container and deploy it again; what its volumes hold stays behind.`,
   ];
 }

@@ -12,7 +12,7 @@ export interface NodeWork {
 export interface LeaseAssignment {
   readonly lease: string;
   readonly generation: number;
-  readonly container: { readonly id: string; readonly name: string };
+  readonly container: { readonly id: string; readonly name: string; readonly volumesOf?: string };
   readonly ownerId: string;
   readonly replica: number;
   readonly desired: 'running' | 'stopped';

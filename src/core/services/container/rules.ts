@@ -9,7 +9,7 @@ import type {
 import { AppError } from '../../types/errors/app-error.js';
 import { canonicalJson } from './canonical.js';
 import { bothDemands, demandOf } from './defaults.js';
-import { living, revisionOf, statusOf } from './container-status.js';
+import { isSettled, living, revisionOf, statusOf } from './container-status.js';
 import {
   place,
   type Placed,
@@ -192,9 +192,11 @@ function failed(state: ContainerState, because: Lease, now: Date): ContainerStat
   const statusReason = report.reason ?? `Replica ${replica} did not come up on "${node.name}".`;
   const { container } = state;
   const status = { status: 'failed', statusReason, statusSince: now } as const;
+  // What it made for nothing goes; what was there before, or what a replica that runs may have written, does not.
+  const removeVolumes = container.volumesOf === undefined && !living(state.leases).some(isSettled);
   return {
     ...state,
-    container: { ...freed(container, now), ...status, desired: 'removed' },
+    container: { ...freed(container, now), ...status, desired: 'removed', removeVolumes },
     leases: state.leases.map((lease) =>
       lease.leavingAt ? lease : { ...lease, leavingAt: now, endReason: 'failed' },
     ),

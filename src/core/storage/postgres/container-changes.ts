@@ -20,9 +20,9 @@ export async function insertState(
 ): Promise<void> {
   try {
     await sql`
-      insert into containers (id, name, owner_id, payer_node_id, image, status, replicas, created_at)
+      insert into containers (id, name, owner_id, payer_node_id, image, status, replicas, volumes_of, created_at)
       values (${container.id}, ${container.name}, ${container.owner.id}, ${container.payer.id}, '', ${container.status},
-        ${container.replicas}, ${container.createdAt})`.execute(tx);
+        ${container.replicas}, ${container.volumesOf ?? null}, ${container.createdAt})`.execute(tx);
   } catch (error) {
     if (violatedConstraint(error) !== 'containers_living') throw error;
     throw new AppError(

@@ -8,6 +8,7 @@ import type {
   NodeRoom,
   PlacingRule,
   Rule,
+  StoredContainer,
   StoredRevision,
 } from '../../services/container/container.ports.js';
 import type {
@@ -113,7 +114,9 @@ export class ContainerRepository implements ContainerStore {
       if (Number(rows[0]?.count) >= MAX_LIVING) {
         throw new AppError('LIMIT_REACHED', `${owner.name} has ${MAX_LIVING} containers already.`);
       }
-      const after = place(draft, await readRooms(tx));
+      const volumesOf = await leftVolumes(tx, draft.container);
+      const container = { ...draft.container, ...(volumesOf === undefined ? {} : { volumesOf }) };
+      const after = place({ ...draft, container }, await readRooms(tx));
       await this.#requireSecrets(tx, after, []);
       await insertState(tx, after);
       return this.#views.details(after);
@@ -234,6 +237,23 @@ export class ContainerRepository implements ContainerStore {
       select id from containers where name = ${ref} and removed_at is null`.execute(this.#db);
     return rows[0]?.id;
   }
+}
+
+/**
+ * The container after which the volumes are called that the last one of this name and owner has left, also where it is only just being removed.
+ * One whose volumes went with it has left none.
+ */
+async function leftVolumes(
+  tx: Transaction<unknown>,
+  { name, owner }: StoredContainer,
+): Promise<string | undefined> {
+  const { rows } = await sql<{ id: string }>`
+    select coalesce(c.volumes_of, c.id) as id from containers c
+    where c.owner_id = ${owner.id} and coalesce(c.former_name, c.name) = ${name} and not c.remove_volumes and exists (
+      select from container_revisions r, jsonb_array_elements(r.spec -> 'volumes') as v
+      where r.container_id = c.id and v ->> 'source' not like '/%')
+    order by c.created_at desc, c.id desc limit 1`.execute(tx);
+  return rows[0]?.id;
 }
 
 /** Every node that has not been deleted, with what is reserved of it. */

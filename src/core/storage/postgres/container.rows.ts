@@ -29,6 +29,7 @@ interface ContainerRow {
   readonly payer_node_id: string;
   readonly payer_name: string;
   readonly lost_after_seconds: number;
+  readonly volumes_of: string | null;
   readonly remove_volumes: boolean;
   readonly former_name: string | null;
   readonly removed_at: Date | null;
@@ -134,6 +135,7 @@ function toStored(row: ContainerRow): StoredContainer {
     ...(nodeId === null || nodeName === null ? {} : { wantedNode: { id: nodeId, name: nodeName } }),
     payer: { id: row.payer_node_id, name: row.payer_name },
     lostAfterSeconds: row.lost_after_seconds,
+    ...(row.volumes_of === null ? {} : { volumesOf: row.volumes_of }),
     removeVolumes: row.remove_volumes,
     ...(row.former_name === null ? {} : { formerName: row.former_name }),
     ...(row.removed_at === null ? {} : { removedAt: row.removed_at }),

@@ -19,6 +19,7 @@ interface AssignmentRow {
   readonly generation: string;
   readonly container_id: string;
   readonly container_name: string;
+  readonly volumes_of: string | null;
   readonly owner_id: string;
   readonly replica: number;
   readonly desired: LeaseAssignment['desired'];
@@ -74,8 +75,8 @@ export class LeaseRepository implements LeaseStore {
     leases: readonly string[],
   ): Promise<readonly LeaseAssignment[]> {
     const { rows } = await sql<AssignmentRow>`
-      select l.id, l.generation, l.container_id, coalesce(c.former_name, c.name) as container_name, c.owner_id, l.replica, l.desired,
-        l.restart, r.spec_hash, r.spec, r.digest
+      select l.id, l.generation, l.container_id, coalesce(c.former_name, c.name) as container_name, c.volumes_of, c.owner_id, l.replica,
+        l.desired, l.restart, r.spec_hash, r.spec, r.digest
       from container_leases l join containers c on c.id = l.container_id
         join container_revisions r on r.container_id = l.container_id and r.revision = l.revision
         join node_agents a on a.node_id = l.node_id and a.session_id = ${sessionId}
@@ -84,7 +85,11 @@ export class LeaseRepository implements LeaseStore {
     return rows.map((row) => ({
       lease: row.id,
       generation: Number(row.generation),
-      container: { id: row.container_id, name: row.container_name },
+      container: {
+        id: row.container_id,
+        name: row.container_name,
+        ...(row.volumes_of === null ? {} : { volumesOf: row.volumes_of }),
+      },
       ownerId: row.owner_id,
       replica: row.replica,
       desired: row.desired,

@@ -100,32 +100,34 @@ export class MemberRepository implements MemberStore {
     return this.#db.transaction().execute(async (tx) => {
       await holdPlacement(tx);
       await lockRow(tx, id);
-      const transferredNodes = await handOver(tx, id, transferTo, now);
-      await handOverContainers(tx, id, transferTo, now);
+      const nodes = await handOver(tx, id, transferTo, now);
+      const containers = await handOverContainers(tx, id, transferTo, now);
       await endAccess(tx, id, 'member removed', now);
       await sql`delete from invitations where member_id = ${id}`.execute(tx);
       const { rows } = await sql<MemberRow>`
         update members set status = 'removed', former_name = name, name = name || '~' || left(id::text, 8),
           password_hash = null, updated_at = ${now}, version = version + 1
         where id = ${id} returning *`.execute(tx);
+      // Last, as everywhere: whoever tells of a container holds it already, and would wait for these while they wait for it.
+      await tellHandOver(tx, nodes, containers);
       return {
         member: await changed(tx, requireRow(rows[0], id), 'member.removed'),
-        transferredNodes,
+        transferredNodes: nodes.length,
       };
     });
   }
 }
 
-/** Nodes that live go to the heir; history stays with who made it. */
+/** Nodes that live go to the heir; history stays with who made it. Answers which. */
 async function handOver(
   tx: Transaction<unknown>,
   id: string,
   heir: string | undefined,
   now: Date,
-): Promise<number> {
+): Promise<readonly { readonly id: string }[]> {
   const { rows } = await sql<{ id: string }>`
     select id from nodes where owner_id = ${id} and status <> 'retired' for update`.execute(tx);
-  if (rows.length === 0) return 0;
+  if (rows.length === 0) return rows;
   if (heir === undefined) {
     throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} node(s).`, {
       nodes: rows.length,
@@ -133,23 +135,38 @@ async function handOver(
   }
   await sql`update nodes set owner_id = ${heir}, updated_at = ${now}, version = version + 1
     where owner_id = ${id} and status <> 'retired'`.execute(tx);
-  for (const node of rows) {
+  return rows;
+}
+
+/** Says that these belong to another member. */
+async function tellHandOver(
+  tx: Transaction<unknown>,
+  nodes: readonly { readonly id: string }[],
+  containers: readonly { readonly id: string; readonly name: string }[],
+): Promise<void> {
+  for (const { id } of nodes) {
     await appendEvent(tx, {
       type: 'node.updated',
-      object: { kind: 'node', id: node.id },
+      object: { kind: 'node', id },
       payload: { changed: ['owner'] },
     });
   }
-  return rows.length;
+  for (const { id, name } of containers) {
+    await appendEvent(tx, {
+      type: 'container.updated',
+      object: { kind: 'container', id },
+      payload: { name, changed: ['owner'] },
+    });
+  }
 }
 
-/** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. */
+/** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. Answers which. */
 async function handOverContainers(
   tx: Transaction<unknown>,
   id: string,
   heir: string | undefined,
   now: Date,
-): Promise<void> {
+): Promise<readonly { readonly id: string; readonly name: string }[]> {
   const { rows } = await sql<{ id: string; name: string }>`
     select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
     tx,
@@ -178,13 +195,7 @@ async function handOverContainers(
       where owner_id = ${id} and removed_at is null`.execute(tx);
   }
   await sql`delete from secrets where owner_id = ${id}`.execute(tx);
-  for (const container of rows) {
-    await appendEvent(tx, {
-      type: 'container.updated',
-      object: { kind: 'container', id: container.id },
-      payload: { name: container.name, changed: ['owner'] },
-    });
-  }
+  return rows;
 }
 
 function statusAfter(before: MemberRow, disabled: boolean | undefined): MemberStatus {

@@ -174,6 +174,8 @@ export interface Container {
   readonly payFrom: Named;
   readonly placement: PlacementWish;
   readonly formerName?: string;
+  /** The container after which its volumes are called on their nodes; absent, itself. */
+  readonly volumesOf?: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** When the oldest word of its nodes was said; absent while there was none. */
