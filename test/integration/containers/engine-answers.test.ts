@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -77,6 +78,66 @@ describe('an engine from which a container goes while it looks', () => {
     await using world = await engine({ '/containers/4711/json': [[500, { message: 'disk' }]] });
     await expect(world.runtime.inspect('4711')).rejects.toMatchObject({
       code: 'ENGINE_UNREACHABLE',
+    });
+  });
+});
+
+const NODE = randomUUID();
+const LEASE = randomUUID();
+const HASH = 'a'.repeat(64);
+const NAME = `syntropy-web-1-${LEASE.slice(0, 8)}-${HASH.slice(0, 8)}`;
+const LABELS = {
+  'syntropy.node': NODE,
+  'syntropy.lease': LEASE,
+  'syntropy.container': randomUUID(),
+  'syntropy.replica': '1',
+  'syntropy.spec-hash': HASH,
+};
+
+/** An engine on which one container runs that is called so and has these labels. */
+function withContainer(name: string, labels: Readonly<Record<string, string>>) {
+  return engine({
+    '/containers/json': [
+      [200, [{ Id: '4711', Names: [`/${name}`], State: 'running', Labels: labels }]],
+    ],
+    '/containers/4711/json': [
+      [200, { Id: '4711', Name: `/${name}`, State: {}, Config: { Labels: labels } }],
+    ],
+  });
+}
+
+// Goal: labels come with an image, and an image may be anybody's: a container is the grid's only where its name says the same as all of its labels.
+describe('a container with labels of the grid', () => {
+  it('is the one that was made by that name', async () => {
+    await using world = await withContainer(NAME, LABELS);
+    expect(await world.runtime.list(NODE)).toMatchObject([{ id: '4711', name: NAME }]);
+    expect(await world.runtime.inspect('4711')).toMatchObject({ labels: { lease: LEASE } });
+  });
+
+  it('may have a second name, of a link to it', async () => {
+    const names = [`/other/${NAME.slice(9)}`, `/${NAME}`];
+    await using world = await engine({
+      '/containers/json': [[200, [{ Id: '4711', Names: names, State: 'running', Labels: LABELS }]]],
+    });
+    expect(await world.runtime.list(NODE)).toMatchObject([{ name: NAME }]);
+  });
+
+  it.each([
+    ['that was run from a copy of one', 'hopeful_darwin', {}],
+    ['that is called like another lease', NAME.replace(LEASE.slice(0, 8), '00000000'), {}],
+    ['that is called like another revision', NAME.replace(HASH.slice(0, 8), 'bbbbbbbb'), {}],
+    ['that is called like another replica', NAME.replace('-1-', '-2-'), {}],
+    ['whose lease is a way out of a folder', NAME, { 'syntropy.lease': '../../../../..' }],
+    ['whose lease is empty', NAME, { 'syntropy.lease': '' }],
+    ['whose lease begins like one', NAME, { 'syntropy.lease': `${LEASE}/../..` }],
+    ['whose container is no id', NAME, { 'syntropy.container': 'web' }],
+    ['whose replica is no number', NAME, { 'syntropy.replica': '1/..' }],
+    ['whose hash is none', NAME, { 'syntropy.spec-hash': HASH.slice(0, 8) }],
+  ])('%s is none of the grid', async (_, name, more) => {
+    await using world = await withContainer(name, { ...LABELS, ...more });
+    expect(await world.runtime.list(NODE)).toEqual([]);
+    await expect(world.runtime.inspect('4711')).rejects.toMatchObject({
+      code: 'RUNTIME_NOT_FOUND',
     });
   });
 });

@@ -73,8 +73,11 @@ export class EngineRuntime implements ContainerRuntime {
       throw createRefusal(answer, spec.imageId);
     }
     const holder = await this.#look(spec.name);
+    const { node, lease, specHash } = spec.labels;
     const isSame =
-      holder?.labels.node === spec.labels.node && holder.labels.specHash === spec.labels.specHash;
+      holder?.labels.node === node &&
+      holder.labels.lease === lease &&
+      holder.labels.specHash === specHash;
     if (holder && isSame) return { id: holder.id };
     throw new AppError('RUNTIME_CONFLICT', message);
   }
