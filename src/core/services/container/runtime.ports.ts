@@ -171,7 +171,8 @@ export interface ExecSession {
 /**
  * A container engine. All that differs between engines is behind it: whoever holds it needs to know none of them. Every call has a time-out
  * of its own and may be repeated; whatever is made carries the labels of `RunLabels` and the name that fits them, and nothing without both is ever listed or touched.
- * @throws {AppError} of every call: ENGINE_UNREACHABLE (it does not answer; nothing is known of what became of the call), TIMED_OUT.
+ * @throws {AppError} of every call: ENGINE_UNREACHABLE (it does not answer; nothing is known of what became of the call), TIMED_OUT, ENGINE_FAILED (it
+ * answers, and has failed at this call for a reason of its own, which says nothing of any other call).
  */
 export interface ContainerRuntime {
   facts(): Promise<RuntimeFacts>;

@@ -30,6 +30,7 @@ import { createRefusal, engineFailure, messageOf, notFound, startRefusal } from 
 const START_TIMEOUT_MS = 120_000;
 const REMOVE_TIMEOUT_MS = 60_000;
 const REMOVE_LOOK_MS = 50;
+const LAST_REMOVE_LOOK_MS = 2_000;
 const MAX_LISTS = 20;
 
 /** An engine of the Docker Engine API, 1.41 or newer, on this machine. What differs between them is in its dialect. */
@@ -103,15 +104,16 @@ export class EngineRuntime implements ContainerRuntime {
 
   async remove(id: string): Promise<void> {
     const deadline = Date.now() + REMOVE_TIMEOUT_MS;
-    for (;;) {
+    for (let waitMs = REMOVE_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_REMOVE_LOOK_MS)) {
       const answer = await this.#http.call('DELETE', `/containers/${id}`, {
         query: { force: '1', v: '1' },
         timeoutMs: REMOVE_TIMEOUT_MS,
       });
       if (answer.status < 300 || this.#isGone(answer)) return;
       // Somebody removes it already, or it is just being started again.
-      if (Date.now() > deadline) throw engineFailure(answer);
-      await pause(REMOVE_LOOK_MS);
+      const isPassing = this.#dialect.isBusy(answer.status, messageOf(answer));
+      if (!isPassing || Date.now() > deadline) throw engineFailure(answer);
+      await pause(waitMs);
     }
   }
 
