@@ -53,6 +53,37 @@ export function engineSuite(name: string, start: () => Promise<TestEngine>): voi
       expect(facts).toMatchObject({ architecture: 'amd64', cgroupDriver: 'cgroupfs' });
     });
 
+    it('has nothing of the grid in what has only its labels from an image', async () => {
+      const id = await run(stays);
+      const { labels } = await world.runtime.inspect(id);
+      // As `docker commit` leaves them in an image, or whoever writes one.
+      const own = {
+        'syntropy.node': node,
+        'syntropy.lease': labels.lease,
+        'syntropy.container': labels.container,
+        'syntropy.replica': labels.replica,
+        'syntropy.spec-hash': labels.specHash,
+      };
+      const changes = Object.entries(own).map(([key, value]) => `LABEL ${key}=${value}`);
+      await world.engine.importBusybox('local/copy:1', { changes });
+      const words = { Image: 'local/copy:1', Cmd: ['/bin/sleep', '60'] };
+      const made = await world.engine.api('POST', '/containers/create?name=copy', words);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the form of the Engine API
+      const { Id: copy } = JSON.parse(made.text) as { readonly Id: string };
+      await world.engine.api('POST', `/containers/${copy}/start`);
+      const looked = await world.engine.api('GET', `/containers/${copy}/json`);
+      expect(looked.text).toContain(`"syntropy.lease":"${labels.lease}"`);
+
+      const listed = await world.runtime.list(node);
+      await expect(world.runtime.inspect(copy)).rejects.toMatchObject({
+        code: 'RUNTIME_NOT_FOUND',
+      });
+      await world.engine.api('DELETE', `/containers/${copy}?force=1`);
+
+      expect(listed.map((one) => one.id)).toContain(id);
+      expect(listed.map((one) => one.id)).not.toContain(copy);
+    });
+
     it('confines a container, as the kernel sees it', async () => {
       const tmp = { kind: 'tmpfs' as const, target: '/tmp', sizeBytes: 1 << 20 };
       const id = await run(stays, { mounts: [tmp], pidsLimit: 50, memoryBytes: 48 << 20 });

@@ -201,8 +201,9 @@ export class MemoryRuntime implements ContainerRuntime {
     await this.#call('create', spec.name);
     const holder = this.all().find((kept) => kept.spec.name === spec.name);
     if (holder) {
-      const { labels } = holder.spec;
-      const isSame = labels.node === spec.labels.node && labels.specHash === spec.labels.specHash;
+      const { node, lease, specHash } = holder.spec.labels;
+      const { labels } = spec;
+      const isSame = labels.node === node && labels.lease === lease && labels.specHash === specHash;
       if (isSame) return { id: holder.id };
       throw new AppError('RUNTIME_CONFLICT', `Another container is called ${spec.name}.`);
     }

@@ -11,6 +11,8 @@ import type {
 } from '../../src/core/services/container/runtime.ports.js';
 import type { TwinProgram } from './memory-exec.js';
 
+import { runName } from '../../src/core/services/container/run-name.js';
+
 /** What is run in the contract: words for a real engine, and what they do, for one that only tells of it. */
 export interface Program extends TwinProgram {
   readonly args: readonly string[];
@@ -55,10 +57,16 @@ export function runSpec(
   more: Partial<RunSpec> & { readonly node: string },
 ): RunSpec {
   const { node, ...rest } = more;
-  const lease = randomUUID();
+  const labels = {
+    node,
+    lease: randomUUID(),
+    container: randomUUID(),
+    replica: '1',
+    specHash: 'a'.repeat(64),
+  };
   return {
-    name: `syntropy-${lease}`,
-    labels: { node, lease, container: randomUUID(), replica: '1', specHash: 'a'.repeat(64) },
+    name: runName('contract', labels),
+    labels,
     imageId: image.id,
     args,
     env: {},

@@ -144,6 +144,10 @@ export function runtimeContract(name: string, open: () => Promise<ContractWorld>
         });
         const other = { ...spec, labels: { ...spec.labels, specHash: 'b'.repeat(64) } };
         await expect(runtime.create(other)).rejects.toMatchObject({ code: 'RUNTIME_CONFLICT' });
+        // Leases that are given soon after each other begin alike.
+        const lease = `${spec.labels.lease.slice(0, 8)}${randomUUID().slice(8)}`;
+        const later = { ...spec, labels: { ...spec.labels, lease } };
+        await expect(runtime.create(later)).rejects.toMatchObject({ code: 'RUNTIME_CONFLICT' });
         await runtime.remove(id);
       });
 

@@ -155,3 +155,11 @@ export async function workNode(options: WorkNodeOptions = {}) {
   };
   return node;
 }
+
+/** One whose agent runs, and has a daemon. */
+export async function connectedNode(options: WorkNodeOptions = {}) {
+  const node = await workNode(options);
+  await node.start();
+  node.connect();
+  return node;
+}

@@ -13,7 +13,11 @@ const LOOK_MS = 30_000;
 const FIRST_RETRY_MS = 250;
 const MAX_PROBLEM = 512;
 /** What is wrong with the engine itself, which whoever runs the machine can mend. */
-const HELPED = new Set<string | undefined>(['ENGINE_MISSING', 'ENGINE_UNREACHABLE']);
+const HELPED = new Set<string | undefined>([
+  'ENGINE_MISSING',
+  'ENGINE_UNREACHABLE',
+  'ENGINE_FAILED',
+]);
 
 /** Where the engine of a machine comes from. @throws {AppError} ENGINE_MISSING, ENGINE_UNREACHABLE. */
 export type EngineSource = () => Promise<ContainerRuntime>;
@@ -68,7 +72,6 @@ export class Engine {
       await this.#onFacts(facts);
       this.#facts = facts;
       this.#problem = undefined;
-      this.#failures = 0;
       const { kind, version } = facts;
       this.#log.info('the container engine answers', { kind, version });
       return true;
@@ -78,6 +81,11 @@ export class Engine {
     } finally {
       this.#hasLooked = true;
     }
+  }
+
+  /** It does what it is there for: if it fails again, it is looked for at once. */
+  proven(): void {
+    this.#failures = 0;
   }
 
   /** It has not answered: whatever is known of it may be otherwise. */

@@ -1,6 +1,9 @@
 import type { Assignment } from '../../contract/agent/work.js';
 import type { RunState } from '../../core/services/container/runtime.ports.js';
 
+import { AppError } from '../../core/types/errors/app-error.js';
+import { isUuid } from '../../core/utils/node-name.js';
+
 /** An assignment as it lies on the disk: what is secret of it lies in files of its own. */
 export type Held = Omit<Assignment, 'secrets' | 'registryAuth'>;
 
@@ -57,6 +60,12 @@ export interface SeenLease {
   readonly notBeforeMs: number;
   /** One that is to go has yet to let go of a volume of it. */
   readonly isVolumeHeld?: boolean;
+}
+
+/** The lease unchanged, where it may become part of a path: of a folder, or of a cgroup. @throws {AppError} INTERNAL: it is no id. */
+export function leaseId(lease: string): string {
+  if (!isUuid(lease)) throw new AppError('INTERNAL', 'What is no id of a lease was taken for one.');
+  return lease;
 }
 
 /** What of its work a lease is to be brought to: what is assigned, or the last good one where that has failed. */

@@ -4,13 +4,15 @@ import type { Failure, LeaseRecord, SeenContainer } from './lease.js';
 import type { WorkFiles } from './work-files.js';
 
 import { lastWords } from './last-words.js';
-import { afterFailure, type Step } from './plan.js';
+import { afterFailure, retryWaitMs, type Step } from './plan.js';
 
 const LAST_WORDS_TIMEOUT_MS = 10_000;
 
 /** What is remembered of a lease for as long as this process. */
 export interface Memory {
   failures: number;
+  /** How often the engine has gone away in the midst of it, in a row. */
+  losses: number;
   notBeforeMs: number;
   failure: Failure | undefined;
   /** The image that was found last, and for which spec. */
@@ -42,6 +44,7 @@ export class Memories {
     if (known) return known;
     const memory: Memory = {
       failures: 0,
+      losses: 0,
       notBeforeMs: 0,
       failure: undefined,
       image: undefined,
@@ -51,19 +54,30 @@ export class Memories {
     return memory;
   }
 
-  forget(lease: string): void {
-    this.#memories.delete(lease);
+  /** Nothing is to be tried for it before. */
+  notBeforeMs(lease: string): number {
+    return this.#memories.get(lease)?.notBeforeMs ?? 0;
+  }
+
+  /** What is remembered of all others is forgotten. */
+  keepOnly(isWanted: (lease: string) => boolean): void {
+    for (const lease of this.#memories.keys()) {
+      if (!isWanted(lease)) this.#memories.delete(lease);
+    }
   }
 
   /** It is tried at once, as if it had never failed. */
   startOver(lease: string): void {
     const memory = this.#memories.get(lease);
-    if (memory) Object.assign(memory, { failures: 0, notBeforeMs: 0, failure: undefined });
+    if (!memory) return;
+    Object.assign(memory, { failures: 0, losses: 0, notBeforeMs: 0, failure: undefined });
   }
 
   /** These steps have worked. A start of what had run before is paced, should it end again at once. */
   taken(lease: string, steps: readonly Step[]): void {
     if (steps.some(({ kind }) => kind === 'settle')) this.startOver(lease);
+    const known = this.#memories.get(lease);
+    if (known) known.losses = 0;
     const record = this.#parts.files.state.leases.get(lease);
     const start = steps.find(({ kind }) => kind === 'start');
     if (!record || start?.kind !== 'start' || start.of.specHash !== record.good?.specHash) return;
@@ -77,11 +91,15 @@ export class Memories {
   async failed(lease: string, failure: Failure): Promise<'roll-back' | 'remove' | 'retry'> {
     const { files, log, onFailure } = this.#parts;
     const record = files.state.leases.get(lease);
-    if (!record) return 'retry';
     const memory = this.of(lease);
     memory.failures += 1;
-    const { next, waitMs } = afterFailure(record, failure.code, memory.failures);
     const { code, reason } = failure;
+    if (!record) {
+      memory.notBeforeMs = this.#nowMs() + retryWaitMs(memory.failures);
+      log.warn('a container that is in no work cannot be removed', { lease, code, reason });
+      return 'retry';
+    }
+    const { next, waitMs } = afterFailure(record, code, memory.failures);
     log.warn('a container is not as it is to be', { lease, next, code, reason });
     memory.notBeforeMs = this.#nowMs() + waitMs;
     if (next !== 'roll-back') {
@@ -93,6 +111,13 @@ export class Memories {
     this.startOver(lease);
     memory.image = undefined;
     return next;
+  }
+
+  /** The engine went away in the midst of it. That is no failure of the container, but what brings the engine down each time is not done without a pause. */
+  lost(lease: string): void {
+    const memory = this.of(lease);
+    memory.losses += 1;
+    memory.notBeforeMs = this.#nowMs() + retryWaitMs(memory.losses);
   }
 
   /** So that whoever reads the report sees why it has ended. */

@@ -272,6 +272,8 @@ export function healthDeadlineMs(check: {
 export interface Stray {
   readonly id: string;
   readonly seenSinceMs: number;
+  /** It could not be removed, and is not tried again before. */
+  readonly notBeforeMs?: number;
 }
 
 /**
@@ -285,7 +287,8 @@ export function planStrays(
   nowMs: number,
 ): { readonly due: readonly string[]; readonly lookAgainAtMs?: number } {
   if (completeSinceMs === undefined || strays.length === 0) return { due: [] };
-  const dueAt = ({ seenSinceMs }: Stray) => Math.max(seenSinceMs, completeSinceMs) + STRAY_GRACE_MS;
+  const dueAt = ({ seenSinceMs, notBeforeMs = 0 }: Stray) =>
+    Math.max(notBeforeMs, Math.max(seenSinceMs, completeSinceMs) + STRAY_GRACE_MS);
   const due = strays.filter((stray) => dueAt(stray) <= nowMs).map(({ id }) => id);
   const later = strays.map(dueAt).filter((at) => at > nowMs);
   return later.length === 0 ? { due } : { due, lookAgainAtMs: Math.min(...later) };
@@ -315,11 +318,16 @@ export function afterFailure(
   code: string,
   failures: number,
 ): { readonly next: 'roll-back' | 'remove' | 'retry'; readonly waitMs: number } {
-  const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20));
+  const waitMs = retryWaitMs(failures);
   if (record.ending || record.wanted.desired === 'stopped' || !isTrial(record)) {
     return { next: 'retry', waitMs };
   }
   if (!record.good) return { next: 'remove', waitMs };
   const isOver = LASTING.has(code) || failures >= UPDATE_TRIES;
   return isOver ? { next: 'roll-back', waitMs: 0 } : { next: 'retry', waitMs };
+}
+
+/** @param failures - in a row. */
+export function retryWaitMs(failures: number): number {
+  return Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20));
 }

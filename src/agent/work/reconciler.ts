@@ -172,13 +172,14 @@ export class Reconciler {
   /** Answers after how long to look again, if nothing wakes it sooner. */
   async #round(): Promise<number> {
     const { engine, onEngine, log } = this.#parts;
-    if (await engine.look()) {
-      // It may have started anew, and what ran with it.
-      this.#sight.doubtAll();
-      onEngine();
-    }
+    const isOther = await engine.look();
+    // It may have started anew, and what ran with it.
+    if (isOther) this.#sight.doubtAll();
     const { current } = engine;
-    if (!current) return engine.retryMs;
+    if (!current) {
+      if (isOther) onEngine();
+      return engine.retryMs;
+    }
     // What is under way when the list is made has changed by the time that it is read.
     const busy = new Set(this.#runs.keys());
     try {
@@ -189,6 +190,9 @@ export class Reconciler {
       onEngine();
       return engine.retryMs;
     }
+    engine.proven();
+    // Only now: one that cannot say what it has is of no use, and would come and go.
+    if (isOther) onEngine();
     const nowMs = this.#nowMs();
     const later: number[] = [];
     for (const [lease, record] of this.#parts.files.state.leases) {
@@ -268,7 +272,6 @@ export class Reconciler {
       } finally {
         this.#runs.delete(lease);
         for (const { id } of this.#sight.containersOf(lease)) this.#sight.doubt(id);
-        if (!this.#parts.files.state.leases.has(lease)) this.#memories.forget(lease);
         this.#parts.onLease(lease);
         resolve();
         this.wake();
@@ -288,6 +291,7 @@ export class Reconciler {
     const { failure, made, cause } = error;
     if (errorCode(cause) === 'ENGINE_UNREACHABLE') {
       // That says nothing of the container: it is looked at again when the engine is back.
+      this.#memories.lost(lease);
       engine.lost(cause);
       onEngine();
       return;
@@ -307,7 +311,16 @@ export class Reconciler {
     const strays = this.#sight
       .strays((lease) => files.state.leases.has(lease))
       .filter(({ lease }) => !this.#runs.has(lease));
-    const { due, lookAgainAtMs } = planStrays(strays, completeSinceMs(), nowMs);
+    const unknown = new Set(strays.map(({ lease }) => lease));
+    this.#memories.keepOnly(
+      (lease) => files.state.leases.has(lease) || this.#runs.has(lease) || unknown.has(lease),
+    );
+    const plans = planStrays(
+      strays.map((stray) => ({ ...stray, notBeforeMs: this.#memories.notBeforeMs(stray.lease) })),
+      completeSinceMs(),
+      nowMs,
+    );
+    const { due, lookAgainAtMs } = plans;
     for (const [lease, some] of Map.groupBy(strays, (stray) => stray.lease)) {
       const steps = some
         .filter(({ id }) => due.includes(id))

@@ -6,6 +6,8 @@ import type {
 
 import { type Held, volumesOf } from './lease.js';
 
+import { runName } from '../../core/services/container/run-name.js';
+
 /** In the place of a root that can be written. It counts as memory of the container. */
 const TMPFS = ['/tmp', '/run', '/var/tmp'];
 const TMPFS_BYTES = 64 * 2 ** 20;
@@ -28,15 +30,16 @@ export interface OnThisNode {
 export function runSpec(held: Held, here: OnThisNode): RunSpec {
   const { lease, container, replica, specHash, spec } = held;
   const { confinement } = spec;
+  const labels = {
+    node: here.node,
+    lease,
+    container: container.id,
+    replica: String(replica),
+    specHash,
+  };
   return {
-    name: `syntropy-${container.name}-${replica}-${lease.slice(0, 8)}-${specHash.slice(0, 8)}`,
-    labels: {
-      node: here.node,
-      lease,
-      container: container.id,
-      replica: String(replica),
-      specHash,
-    },
+    name: runName(container.name, labels),
+    labels,
     imageId: here.imageId,
     ...(spec.command ? { command: spec.command } : {}),
     ...(spec.args ? { args: spec.args } : {}),

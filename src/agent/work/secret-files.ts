@@ -4,10 +4,10 @@ import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 
 import type { Assignment } from '../../contract/agent/work.js';
-import type { Held } from './lease.js';
 
 import { syncDirectory } from '../../core/storage/files/atomic-file.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
+import { type Held, leaseId } from './lease.js';
 
 /** No name of a secret begins with a dot. */
 const REGISTRY_FILE = '.registry';
@@ -63,7 +63,7 @@ export class SecretFiles {
 
   /** Takes away what no container needs any more. @param hashes - of the specs that still do. */
   async keepOnly(lease: string, hashes: ReadonlySet<string>): Promise<void> {
-    const folder = path.join(this.#directory, lease);
+    const folder = this.#folderOf(lease);
     if (hashes.size === 0) return rm(folder, { recursive: true, force: true });
     for (const hash of await names(folder)) {
       if (!hashes.has(hash)) await rm(path.join(folder, hash), { recursive: true, force: true });
@@ -81,7 +81,12 @@ export class SecretFiles {
   }
 
   #folder(lease: string, specHash: string): string {
-    return path.join(this.#directory, lease, specHash);
+    return path.join(this.#folderOf(lease), specHash);
+  }
+
+  /** What is not an id could be a way out of here. */
+  #folderOf(lease: string): string {
+    return path.join(this.#directory, leaseId(lease));
   }
 
   /** Complete or not there, and never open to others before it is whose it is to be. */

@@ -12,6 +12,10 @@ import { eachOf } from './limit.js';
 
 /** Looked at closely at the same time. */
 const LOOKS = 8;
+/** One that the engine cannot show goes by what the list says of it for so long. */
+const LOOK_AGAIN_MS = 10_000;
+/** What says nothing of the engine, or of any other container. */
+const ITS_OWN = new Set(['ENGINE_FAILED', 'TIMED_OUT']);
 
 interface Known {
   /** As the list said when it was looked at closely. */
@@ -25,10 +29,12 @@ interface Known {
 export class Sight {
   readonly #known = new Map<string, Known>();
   readonly #stale = new Set<string>();
+  /** When those that could not be looked at closely are again. */
+  readonly #unread = new Map<string, number>();
 
   /**
    * Answers how many are otherwise than they were.
-   * @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT.
+   * @throws {AppError} ENGINE_UNREACHABLE; TIMED_OUT, ENGINE_FAILED (it cannot say what it has).
    */
   async look(
     runtime: Pick<ContainerRuntime, 'list' | 'inspect'>,
@@ -39,8 +45,10 @@ export class Sight {
     const ids = new Set(listed.map(({ id }) => id));
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
     for (const id of this.#stale) if (!ids.has(id)) this.#stale.delete(id);
+    for (const id of this.#unread.keys()) if (!ids.has(id)) this.#unread.delete(id);
     const changed = listed.filter(
-      ({ id, state }) => this.#stale.has(id) || this.#known.get(id)?.listed !== state,
+      ({ id, state }) =>
+        this.#stale.has(id) || this.#unread.has(id) || this.#known.get(id)?.listed !== state,
     );
     let news = 0;
     await eachOf(changed, LOOKS, async (one) => {
@@ -93,29 +101,58 @@ export class Sight {
 
   async #inspect(
     runtime: Pick<ContainerRuntime, 'inspect'>,
-    { id, state }: RunningContainer,
+    one: RunningContainer,
     now: () => number,
   ): Promise<boolean> {
-    const before = this.#known.get(id);
+    const { id } = one;
+    if ((this.#unread.get(id) ?? 0) > now())
+      return this.#keep(one, unread(one, this.factsOf(id)), now());
     try {
       const facts = await runtime.inspect(id);
-      const at = now();
-      const isSameRun =
-        before !== undefined &&
-        before.facts.startedAt === facts.startedAt &&
-        before.facts.state === facts.state;
       this.#stale.delete(id);
-      this.#known.set(id, {
-        listed: state,
-        facts,
-        upSinceMs: isSameRun ? before.upSinceMs : at,
-        seenSinceMs: before?.seenSinceMs ?? at,
-      });
-      return !isSameRun;
+      this.#unread.delete(id);
+      return this.#keep(one, facts, now());
     } catch (error) {
-      if (errorCode(error) !== 'RUNTIME_NOT_FOUND') throw error;
+      const code = errorCode(error);
+      if (code !== undefined && ITS_OWN.has(code)) {
+        this.#unread.set(id, now() + LOOK_AGAIN_MS);
+        return this.#keep(one, unread(one, this.factsOf(id)), now());
+      }
+      if (code !== 'RUNTIME_NOT_FOUND') throw error;
       // It went between the two looks.
       return this.#known.delete(id);
     }
   }
+
+  /** Answers whether it is otherwise than it was. */
+  #keep({ id, state }: RunningContainer, facts: ContainerFacts, at: number): boolean {
+    const before = this.#known.get(id);
+    const isSameRun =
+      before !== undefined &&
+      before.facts.startedAt === facts.startedAt &&
+      before.facts.state === facts.state;
+    this.#known.set(id, {
+      listed: state,
+      facts,
+      upSinceMs: isSameRun ? before.upSinceMs : at,
+      seenSinceMs: before?.seenSinceMs ?? at,
+    });
+    return !isSameRun;
+  }
+}
+
+/** As the list has it, with what was known of it before. */
+function unread(one: RunningContainer, before: ContainerFacts | undefined): ContainerFacts {
+  const isSame = before?.state === one.state;
+  return {
+    ...one,
+    pid: isSame ? before.pid : undefined,
+    exitCode: isSame ? before.exitCode : undefined,
+    oomKilled: isSame && before.oomKilled,
+    restarts: before?.restarts ?? 0,
+    startedAt: before?.startedAt,
+    finishedAt: isSame ? before.finishedAt : undefined,
+    error: isSame ? before.error : undefined,
+    ports: isSame ? before.ports : [],
+  };
 }

@@ -1,5 +1,4 @@
 import type { ContainerRuntime, FoundImage } from '../../core/services/container/runtime.ports.js';
-import type { Failure, Held, LeaseRecord } from './lease.js';
 import type { LentPart } from './lent-part.js';
 import type { Step } from './plan.js';
 import type { SecretFiles } from './secret-files.js';
@@ -10,6 +9,7 @@ import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { allowedBind } from './binds.js';
 import { lastWords } from './last-words.js';
+import { type Failure, type Held, leaseId, type LeaseRecord } from './lease.js';
 import { Turnstile } from './limit.js';
 import { runSpec } from './run-spec.js';
 
@@ -139,7 +139,7 @@ export class Steps {
     for (const { source } of of.spec.volumes) {
       if (source.startsWith('/')) binds.set(source, await allowedBind(source, allowBind));
     }
-    const cgroup = await lent.openLease(of.lease, of.spec.cpuMillis);
+    const cgroup = await lent.openLease(leaseId(of.lease), of.spec.cpuMillis);
     const spec = runSpec(of, {
       node,
       imageId: image?.id ?? of.spec.image,
@@ -196,6 +196,7 @@ export class Steps {
 
   async #end(lease: string): Promise<void> {
     const { files, secrets, lent, meter } = this.#parts;
+    leaseId(lease);
     // What counts it goes when the last of it lies on the disk, and is forgotten when that has gone: so it is told once, however often this is done.
     await meter.end(lease);
     await lent.closeLease(lease);

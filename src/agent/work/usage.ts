@@ -4,6 +4,7 @@ import type { Log } from '../log.js';
 import type { Running } from './lease.js';
 import type { Baseline, UsageJournal } from './usage-journal.js';
 
+import { isUuid } from '../../core/utils/node-name.js';
 import { slept } from '../../core/utils/slept.js';
 
 const SAMPLE_MS = 1_000;
@@ -87,6 +88,8 @@ export class Meter {
   /** This is what runs. A lease that was counted once is counted until it has ended, whatever runs in it. */
   watch(running: ReadonlyMap<string, Running | undefined>): void {
     for (const [lease, one] of running) {
+      // A record of it would be refused, and with it all that are sent together.
+      if (!isUuid(lease)) continue;
       const metered = this.#meteredOf(lease, one);
       // What nothing ran in is no time of use.
       if (one && !metered.running && isEmpty(metered)) metered.from = this.#now();

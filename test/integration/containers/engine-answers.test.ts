@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
@@ -42,6 +43,35 @@ async function engine(answers: Readonly<Record<string, readonly Answer[]>>) {
   };
 }
 
+const NODE = randomUUID();
+const LEASE = randomUUID();
+const HASH = 'a'.repeat(64);
+const NAME = `syntropy-web-1-${LEASE.slice(0, 8)}-${HASH.slice(0, 8)}`;
+const LABELS = {
+  'syntropy.node': NODE,
+  'syntropy.lease': LEASE,
+  'syntropy.container': randomUUID(),
+  'syntropy.replica': '1',
+  'syntropy.spec-hash': HASH,
+};
+
+/** What inspecting says of a container of the grid that runs. */
+function running(Id: string) {
+  return { Id, Name: `/${NAME}`, State: { Status: 'running' }, Config: { Labels: LABELS } };
+}
+
+/** An engine on which one container runs that is called so and has these labels. */
+function withContainer(name: string, labels: Readonly<Record<string, string>>) {
+  return engine({
+    '/containers/json': [
+      [200, [{ Id: '4711', Names: [`/${name}`], State: 'running', Labels: labels }]],
+    ],
+    '/containers/4711/json': [
+      [200, { Id: '4711', Name: `/${name}`, State: {}, Config: { Labels: labels } }],
+    ],
+  });
+}
+
 // Goal: what an engine says of one container is not taken for what it says of itself.
 describe('an engine from which a container goes while it looks', () => {
   it('is asked again for its list', async () => {
@@ -58,7 +88,7 @@ describe('an engine from which a container goes while it looks', () => {
 
   it('is not asked for ever', async () => {
     await using world = await engine({ '/containers/json': [[500, GONE]] });
-    await expect(world.runtime.list('node')).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' });
+    await expect(world.runtime.list('node')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
   });
 
   it('has it no more, whatever the call', async () => {
@@ -73,10 +103,75 @@ describe('an engine from which a container goes while it looks', () => {
     await expect(runtime.remove('4711')).resolves.toBeUndefined();
   });
 
-  it('fails where it fails over something else', async () => {
-    await using world = await engine({ '/containers/4711/json': [[500, { message: 'disk' }]] });
+  it('fails at it where it fails over something else, and is there all the same', async () => {
+    const failed: Answer = [
+      500,
+      { message: 'tried to kill container, but did not receive an exit event' },
+    ];
+    await using world = await engine({
+      '/containers/4711/json': [failed, [200, running('4711')]],
+      '/containers/4711/stop': [failed],
+      '/volumes/data': [failed],
+    });
+    const { runtime } = world;
+    await expect(runtime.inspect('4711')).rejects.toMatchObject({
+      code: 'ENGINE_FAILED',
+      message: expect.stringContaining('did not receive an exit event'),
+    });
+    await expect(runtime.stop('4711', 1)).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+    await expect(runtime.removeVolume('data')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+  });
+
+  it('is asked again to remove one that is busy, and not one that it cannot remove', async () => {
+    const message = 'removal of container 4711 is already in progress';
+    await using world = await engine({
+      '/containers/4711': [
+        [409, { message }],
+        [409, { message }],
+        [204, {}],
+      ],
+      '/containers/4712': [[500, { message: 'device or resource busy' }]],
+    });
+    const { runtime, asked } = world;
+    await runtime.remove('4711');
+    await expect(runtime.remove('4712')).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+    expect(asked.filter((call) => call === '/containers/4711')).toHaveLength(3);
+    expect(asked.filter((call) => call === '/containers/4712')).toHaveLength(1);
+  });
+});
+
+// Goal: labels come with an image, and an image may be anybody's: a container is the grid's only where its name says the same as all of its labels.
+describe('a container with labels of the grid', () => {
+  it('is the one that was made by that name', async () => {
+    await using world = await withContainer(NAME, LABELS);
+    expect(await world.runtime.list(NODE)).toMatchObject([{ id: '4711', name: NAME }]);
+    expect(await world.runtime.inspect('4711')).toMatchObject({ labels: { lease: LEASE } });
+  });
+
+  it('may have a second name, of a link to it', async () => {
+    const names = [`/other/${NAME.slice(9)}`, `/${NAME}`];
+    await using world = await engine({
+      '/containers/json': [[200, [{ Id: '4711', Names: names, State: 'running', Labels: LABELS }]]],
+    });
+    expect(await world.runtime.list(NODE)).toMatchObject([{ name: NAME }]);
+  });
+
+  it.each([
+    ['that was run from a copy of one', 'hopeful_darwin', {}],
+    ['that is called like another lease', NAME.replace(LEASE.slice(0, 8), '00000000'), {}],
+    ['that is called like another revision', NAME.replace(HASH.slice(0, 8), 'bbbbbbbb'), {}],
+    ['that is called like another replica', NAME.replace('-1-', '-2-'), {}],
+    ['whose lease is a way out of a folder', NAME, { 'syntropy.lease': '../../../../..' }],
+    ['whose lease is empty', NAME, { 'syntropy.lease': '' }],
+    ['whose lease begins like one', NAME, { 'syntropy.lease': `${LEASE}/../..` }],
+    ['whose container is no id', NAME, { 'syntropy.container': 'web' }],
+    ['whose replica is no number', NAME, { 'syntropy.replica': '1/..' }],
+    ['whose hash is none', NAME, { 'syntropy.spec-hash': HASH.slice(0, 8) }],
+  ])('%s is none of the grid', async (_, name, more) => {
+    await using world = await withContainer(name, { ...LABELS, ...more });
+    expect(await world.runtime.list(NODE)).toEqual([]);
     await expect(world.runtime.inspect('4711')).rejects.toMatchObject({
-      code: 'ENGINE_UNREACHABLE',
+      code: 'RUNTIME_NOT_FOUND',
     });
   });
 });

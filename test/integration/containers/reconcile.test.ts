@@ -7,7 +7,7 @@ import { AppError } from '../../../src/core/types/errors/app-error.js';
 import { assignment, next } from '../../support/assignments.js';
 import { MemoryRuntime } from '../../support/memory-runtime.js';
 import { waitFor } from '../../support/wait-for.js';
-import { shared, workNode, type WorkNodeOptions } from '../../support/work-node.js';
+import { connectedNode as connected, shared } from '../../support/work-node.js';
 
 const HEALTH = {
   command: ['probe'],
@@ -16,13 +16,6 @@ const HEALTH = {
   retries: 2,
   startPeriodMs: 0,
 };
-
-async function connected(options: WorkNodeOptions = {}) {
-  const node = await workNode(options);
-  await node.start();
-  node.connect();
-  return node;
-}
 
 function bind(source: string) {
   return assignment({ volumes: [{ source, target: '/data', readOnly: true }] });

@@ -48,7 +48,7 @@ export type RunMount =
 
 /** A container as a runtime is told to make it. Nothing is left to the engine's own defaults that matters for safety. */
 export interface RunSpec {
-  /** Decides whether two makers mean the same container. */
+  /** `runName` of its labels. One container has it on its engine. */
   readonly name: string;
   readonly labels: RunLabels;
   readonly imageId: string;
@@ -75,14 +75,17 @@ export interface RunSpec {
   readonly log: { readonly maxBytes: number; readonly files: number };
 }
 
-/** By these a container is known again, and by nothing else. */
+/** By these and its name a container is known again, and by nothing else. What does not have them in this form, or another name, is none of the grid's. */
 export interface RunLabels {
-  /** Which agent's it is: other agents on the same engine leave it alone. */
+  /** UUID. Which agent's it is: other agents on the same engine leave it alone. */
   readonly node: string;
+  /** UUID. */
   readonly lease: string;
+  /** UUID. */
   readonly container: string;
+  /** Number. */
   readonly replica: string;
-  /** What it was made of. Another hash is another container, whatever inspecting it shows. */
+  /** SHA-256, in hexadecimal. What it was made of. Another hash is another container, whatever inspecting it shows. */
   readonly specHash: string;
 }
 
@@ -167,8 +170,9 @@ export interface ExecSession {
 
 /**
  * A container engine. All that differs between engines is behind it: whoever holds it needs to know none of them. Every call has a time-out
- * of its own and may be repeated; whatever is made carries the labels of `RunLabels`, and nothing without them is ever listed or touched.
- * @throws {AppError} of every call: ENGINE_UNREACHABLE (it does not answer; nothing is known of what became of the call), TIMED_OUT.
+ * of its own and may be repeated; whatever is made carries the labels of `RunLabels` and the name that fits them, and nothing without both is ever listed or touched.
+ * @throws {AppError} of every call: ENGINE_UNREACHABLE (it does not answer; nothing is known of what became of the call), TIMED_OUT, ENGINE_FAILED (it
+ * answers, and has failed at this call for a reason of its own, which says nothing of any other call).
  */
 export interface ContainerRuntime {
   facts(): Promise<RuntimeFacts>;
@@ -178,7 +182,7 @@ export interface ContainerRuntime {
    */
   ensureImage(request: ImageRequest, signal: AbortSignal): Promise<FoundImage>;
   /**
-   * Makes a container and does not start it. One that has the same name and spec hash already is answered as if it had been made now.
+   * Makes a container and does not start it. One of the same lease and spec hash that has the name already is answered as if it had been made now.
    * @throws {AppError} RUNTIME_CONFLICT (another has the name), CONTAINER_IMAGE_NOT_FOUND, INPUT_INVALID, DISK_FULL.
    */
   create(spec: RunSpec): Promise<{ readonly id: string }>;
@@ -193,7 +197,7 @@ export interface ContainerRuntime {
   remove(id: string): Promise<void>;
   /** Of a named volume. One that is gone is gone. @throws {AppError} RUNTIME_CONFLICT (something uses it). */
   removeVolume(name: string): Promise<void>;
-  /** Every container with this node's label, in one call. */
+  /** Every container of this node, in one call. */
   list(node: string): Promise<readonly RunningContainer[]>;
   /** @throws {AppError} RUNTIME_NOT_FOUND. */
   inspect(id: string): Promise<ContainerFacts>;

@@ -310,6 +310,9 @@ export const errorCodes = {
   ENGINE_UNREACHABLE: unavailable(
     'Start the container engine of that machine: `systemctl start docker` or `systemctl start podman.socket`.',
   ),
+  ENGINE_FAILED: unavailable(
+    'The container engine of that node is there and fails at it; its log says more: `journalctl -u docker` or `journalctl -u podman` on that machine.',
+  ),
   DATABASE_UNAVAILABLE: unavailable('See `syntropy daemon logs`; check DATABASE_URL if it is set.'),
   TIMED_OUT: {
     httpStatus: 504,

@@ -5,6 +5,7 @@ import type {
   RunState,
 } from '../../../services/container/runtime.ports.js';
 
+import { isOfGrid } from '../../../services/container/run-name.js';
 import { LABELS } from './container-body.js';
 import { type Json, listOf, numberOf, objectOf, textOf } from './json.js';
 
@@ -28,9 +29,13 @@ export function listedContainer(entry: unknown): RunningContainer | undefined {
   const container = objectOf(entry);
   const id = textOf(container['Id']);
   const labels = labelsOf(objectOf(container['Labels']));
+  const state = stateOf(container['State']);
   if (id === undefined || !labels) return undefined;
-  const name = (textOf(listOf(container['Names'])[0]) ?? id).replace(/^\//, '');
-  return { id, name, labels, state: stateOf(container['State']) };
+  const names = listOf(container['Names']).map(nameOf);
+  // One that is half removed has no name any more; looking closely tells which it was.
+  if (names.length === 0 && state === 'dead') return { id, name: id, labels, state };
+  const name = names.find((one) => isOfGrid(one, labels));
+  return name === undefined ? undefined : { id, name, labels, state };
 }
 
 /** Of what inspecting answers; undefined for what is none of ours. */
@@ -38,8 +43,9 @@ export function inspectedContainer(body: unknown): ContainerFacts | undefined {
   const container = objectOf(body);
   const state = objectOf(container['State']);
   const id = textOf(container['Id']);
+  const name = nameOf(container['Name']);
   const labels = labelsOf(objectOf(objectOf(container['Config'])['Labels']));
-  if (id === undefined || !labels) return undefined;
+  if (id === undefined || !labels || !isOfGrid(name, labels)) return undefined;
   const phase = stateOf(state['Status']);
   const isRunning = phase === 'running';
   const exitCode = numberOf(state['ExitCode']);
@@ -47,7 +53,7 @@ export function inspectedContainer(body: unknown): ContainerFacts | undefined {
   const pid = numberOf(state['Pid']);
   return {
     id,
-    name: (textOf(container['Name']) ?? id).replace(/^\//, ''),
+    name,
     labels,
     state: phase,
     pid: isRunning && pid !== undefined && pid > 0 ? pid : undefined,
@@ -61,16 +67,21 @@ export function inspectedContainer(body: unknown): ContainerFacts | undefined {
   };
 }
 
+/** Undefined where one is missing. */
 function labelsOf(labels: Json): RunLabels | undefined {
   const node = textOf(labels[LABELS.node]);
-  if (node === undefined) return undefined;
-  return {
-    node,
-    lease: textOf(labels[LABELS.lease]) ?? '',
-    container: textOf(labels[LABELS.container]) ?? '',
-    replica: textOf(labels[LABELS.replica]) ?? '',
-    specHash: textOf(labels[LABELS.specHash]) ?? '',
-  };
+  const lease = textOf(labels[LABELS.lease]);
+  const container = textOf(labels[LABELS.container]);
+  const replica = textOf(labels[LABELS.replica]);
+  const specHash = textOf(labels[LABELS.specHash]);
+  if (node === undefined || lease === undefined || container === undefined) return undefined;
+  if (replica === undefined || specHash === undefined) return undefined;
+  return { node, lease, container, replica, specHash };
+}
+
+/** Docker's begin with a slash. */
+function nameOf(value: unknown): string {
+  return (textOf(value) ?? '').replace(/^\//, '');
 }
 
 function stateOf(word: unknown): RunState {

@@ -20,6 +20,8 @@ export interface Dialect {
   isNameTaken(status: number, message: string): boolean;
   /** Whether a refusal says that the container is not there, or no more. */
   isGone(status: number, message: string): boolean;
+  /** Whether a refusal to remove a container says that something else is being done to it, which will be over soon. */
+  isBusy(status: number, message: string): boolean;
   /** Whether a refusal says that the container does not run. */
   isNotRunning(status: number, message: string): boolean;
   /** How the output of a command that could not be run begins, in the place of any of its own. */
@@ -36,6 +38,7 @@ export const docker: Dialect = {
   }),
   isNameTaken: (status) => status === 409,
   isGone: (status) => status === 404,
+  isBusy: (status) => status === 409,
   isNotRunning: (status) => status === 409,
   cannotRun: /^(?:OCI runtime exec failed|failed to create shim|unable to)/,
 };
@@ -54,6 +57,8 @@ export const podman: Dialect = {
   // It fails over one that is removed while it looks.
   isGone: (status, message) =>
     status === 404 || (status === 500 && /no such container/i.test(message)),
+  isBusy: (status, message) =>
+    status === 409 || (status === 500 && message.includes('container state improper')),
   isNotRunning: (status, message) =>
     status === 409 || (status === 500 && message.includes('container state improper')),
   cannotRun: /^Error: .*\bOCI\b/s,

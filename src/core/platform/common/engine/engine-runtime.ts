@@ -30,6 +30,7 @@ import { createRefusal, engineFailure, messageOf, notFound, startRefusal } from 
 const START_TIMEOUT_MS = 120_000;
 const REMOVE_TIMEOUT_MS = 60_000;
 const REMOVE_LOOK_MS = 50;
+const LAST_REMOVE_LOOK_MS = 2_000;
 const MAX_LISTS = 20;
 
 /** An engine of the Docker Engine API, 1.41 or newer, on this machine. What differs between them is in its dialect. */
@@ -73,8 +74,11 @@ export class EngineRuntime implements ContainerRuntime {
       throw createRefusal(answer, spec.imageId);
     }
     const holder = await this.#look(spec.name);
+    const { node, lease, specHash } = spec.labels;
     const isSame =
-      holder?.labels.node === spec.labels.node && holder.labels.specHash === spec.labels.specHash;
+      holder?.labels.node === node &&
+      holder.labels.lease === lease &&
+      holder.labels.specHash === specHash;
     if (holder && isSame) return { id: holder.id };
     throw new AppError('RUNTIME_CONFLICT', message);
   }
@@ -100,15 +104,16 @@ export class EngineRuntime implements ContainerRuntime {
 
   async remove(id: string): Promise<void> {
     const deadline = Date.now() + REMOVE_TIMEOUT_MS;
-    for (;;) {
+    for (let waitMs = REMOVE_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_REMOVE_LOOK_MS)) {
       const answer = await this.#http.call('DELETE', `/containers/${id}`, {
         query: { force: '1', v: '1' },
         timeoutMs: REMOVE_TIMEOUT_MS,
       });
       if (answer.status < 300 || this.#isGone(answer)) return;
       // Somebody removes it already, or it is just being started again.
-      if (Date.now() > deadline) throw engineFailure(answer);
-      await pause(REMOVE_LOOK_MS);
+      const isPassing = this.#dialect.isBusy(answer.status, messageOf(answer));
+      if (!isPassing || Date.now() > deadline) throw engineFailure(answer);
+      await pause(waitMs);
     }
   }
 

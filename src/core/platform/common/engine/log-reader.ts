@@ -15,6 +15,8 @@ import { LogCursor } from './log-cursor.js';
 import { LogLines } from './log-lines.js';
 import { engineFailure, messageOf, notFound } from './refusals.js';
 
+/** An engine that ends or begins is there no more, or not yet, or answers that it fails. */
+const PASSING = new Set(['ENGINE_UNREACHABLE', 'ENGINE_FAILED']);
 /** An engine that starts anew is back by then; whoever follows a log notices nothing of it. */
 const ENGINE_GRACE_MS = 30_000;
 const ENGINE_RETRY_MS = 250;
@@ -103,7 +105,7 @@ async function* follow(
       if (now && !isAlive(now.state) && now.startedAt === startedAt) return;
       await pause(RESTART_LOOK_MS, undefined, { signal }).catch(() => undefined);
     } catch (error) {
-      const isAway = error instanceof AppError && error.code === 'ENGINE_UNREACHABLE';
+      const isAway = error instanceof AppError && PASSING.has(error.code);
       if (!isAway || cursor.at === undefined || Date.now() > goodUntil) throw error;
       await pause(ENGINE_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -71,10 +71,10 @@ export function notFound(message: string): AppError {
   return new AppError('RUNTIME_NOT_FOUND', message);
 }
 
-/** An answer that nothing is known of: the engine is there, and fails. */
+/** An answer that nothing else is known of: the engine is there, and has failed at this call. It says nothing of any other. */
 export function engineFailure(answer: EngineAnswer): AppError {
   const { status } = answer;
-  return new AppError('ENGINE_UNREACHABLE', `The container engine fails: ${messageOf(answer)}`, {
+  return new AppError('ENGINE_FAILED', `The container engine fails: ${messageOf(answer)}`, {
     status,
   });
 }
