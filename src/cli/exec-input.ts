@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
-
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationInput } from '../contract/registry.js';
 
+import { AppError } from '../core/types/errors/app-error.js';
 import { errorCode } from '../core/types/errors/error-code.js';
+import { slept } from '../core/utils/slept.js';
 
 type Write = Omit<OperationInput<'containers.execInput'>, 'session' | 'seq'>;
 type Size = NonNullable<Write['size']>;
@@ -13,13 +13,16 @@ const MAX_WRITE_BYTES = 48 << 10;
 /** What may wait here before no more is read from the terminal. */
 const MAX_WAITING_BYTES = 256 << 10;
 const RETRY_MS = 100;
-const LOST_AFTER_MS = 5_000;
-const PASSING: readonly (string | undefined)[] = [
-  'DAEMON_UNREACHABLE',
-  'DATABASE_UNAVAILABLE',
-  'RATE_LIMITED',
-  'DAEMON_BUSY',
-];
+/** Failures that pass by themselves, and for how long one may go on before all is lost. A silent daemon takes half a minute to be found silent. */
+const PASSING: Readonly<Record<string, number>> = {
+  DAEMON_UNREACHABLE: 5_000,
+  DATABASE_UNAVAILABLE: 5_000,
+  DAEMON_BUSY: 5_000,
+  LIMIT_REACHED: 30_000,
+  TIMED_OUT: 120_000,
+};
+/** Of those limits that a daemon tells. */
+const MAX_TOLD_SECONDS = 300;
 
 /**
  * Writes to a command that runs in a container. One call is under way at a time, and what comes meanwhile goes with the next one: so the
@@ -35,7 +38,7 @@ export class ExecInput {
   #end = false;
   #seq = 0;
   #isWriting = false;
-  #isOver = false;
+  readonly #over = new AbortController();
 
   constructor(client: SyntropyClient, session: string, hooks: ExecInputHooks) {
     this.#client = client;
@@ -64,8 +67,12 @@ export class ExecInput {
 
   /** The command has ended: what waits is for nobody. */
   stop(): void {
-    this.#isOver = true;
+    this.#over.abort();
     this.#waiting = [];
+  }
+
+  get #isOver(): boolean {
+    return this.#over.signal.aborted;
   }
 
   async #work(): Promise<void> {
@@ -106,20 +113,37 @@ export class ExecInput {
     };
   }
 
+  /** Until the command has taken it, however long that takes: it may be at work, and read nothing meanwhile. */
   async #send(write: Write): Promise<void> {
     const input = { ...write, session: this.#session, seq: (this.#seq += 1) };
-    const since = Date.now();
-    for (;;) {
+    let lostSince: number | undefined;
+    for (let waitMs = 0; !this.#isOver; await slept(waitMs, this.#over.signal)) {
+      waitMs = RETRY_MS;
       try {
-        await this.#client.call('containers.execInput', input);
-        return;
+        const { pending = false } = await this.#client.call('containers.execInput', input);
+        if (!pending) return;
+        lostSince = undefined;
       } catch (error) {
-        const passes = PASSING.includes(errorCode(error)) && !this.#isOver;
-        if (!passes || Date.now() - since > LOST_AFTER_MS) throw error;
+        const toldMs = toldWaitMs(error);
+        if (toldMs !== undefined) {
+          // The daemon is there, and says when.
+          lostSince = undefined;
+          waitMs = toldMs;
+          continue;
+        }
+        lostSince ??= Date.now();
+        const lastsMs = PASSING[errorCode(error) ?? ''];
+        if (lastsMs === undefined || Date.now() - lostSince > lastsMs) throw error;
       }
-      await pause(RETRY_MS);
     }
   }
+}
+
+/** How long whoever asks too much is told to wait. */
+function toldWaitMs(error: unknown): number | undefined {
+  if (!(error instanceof AppError) || error.code !== 'RATE_LIMITED') return undefined;
+  const seconds = Number(error.details['retryAfterSeconds'] ?? 1);
+  return Math.min(Number.isFinite(seconds) ? Math.max(seconds, 1) : 1, MAX_TOLD_SECONDS) * 1_000;
 }
 
 export interface ExecInputHooks {

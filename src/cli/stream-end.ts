@@ -9,12 +9,16 @@ import { AppError } from '../core/types/errors/app-error.js';
 export function requireComplete(what: string): StreamOptions {
   return {
     onEnd: ({ reason }) => {
-      if (reason === 'complete') return;
-      throw new AppError(
-        'DAEMON_UNREACHABLE',
-        `${what} is not all here: the daemon ended the stream (${reason}).`,
-        { reason },
-      );
+      if (reason !== 'complete') throw incomplete(what, reason);
     },
   };
+}
+
+/** That a stream was ended before it was complete. */
+export function incomplete(what: string, reason: string): AppError {
+  return new AppError(
+    'DAEMON_UNREACHABLE',
+    `${what} is not all here: the daemon ended the stream (${reason}).`,
+    { reason },
+  );
 }

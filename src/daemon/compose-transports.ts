@@ -73,6 +73,7 @@ export async function composeTransports(parts: TransportParts) {
     const from: SourceOf = (request) => sourceOf(request, plan.isProxy);
     const door = remoteEntrance({
       authenticate: (authorization) => authenticator.authenticate(authorization),
+      again: (authorization, subject) => authenticator.again(authorization, subject),
       ...plan,
     });
     const remote = createRestServer({

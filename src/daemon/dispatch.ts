@@ -222,7 +222,8 @@ export function isOperationId(id: string): id is OperationId {
   return Object.hasOwn(registry, id);
 }
 
-function refusalOf(operation: Operation, subject: Subject): AppError | undefined {
+/** Why this subject may not have this done, whatever it is about; undefined where it may. */
+export function refusalOf(operation: Operation, subject: Subject): AppError | undefined {
   const { permission, id } = operation;
   if (permission === 'public') return undefined;
   if (subject.via === 'none') {

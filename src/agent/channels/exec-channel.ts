@@ -35,6 +35,8 @@ export class ExecChannel {
   async run(): Promise<{ readonly exitCode: number }> {
     const session = await this.#session;
     try {
+      // It may say nothing for hours: whoever waits is told that it runs.
+      await this.#outlet.send({ live: true });
       for await (const { stream, bytes } of session.output) {
         if (!(await this.#say(stream, bytes))) break;
       }

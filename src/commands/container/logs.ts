@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.js';
 import { containerArgument } from '../../cli/container-flags.js';
 import { printLogItem } from '../../cli/container-log-lines.js';
+import { followLogs } from '../../cli/follow-logs.js';
 import { given } from '../../cli/given.js';
 import { parseMoment } from '../../cli/moment.js';
 import { requireComplete } from '../../cli/stream-end.js';
@@ -62,9 +63,9 @@ export default class ContainerLogs extends BaseCommand {
       tail,
       replica,
     });
-    const end = requireComplete('What it wrote');
-    for await (const item of client.stream('containers.logs', input, end)) {
-      await printLogItem(item, style);
-    }
+    const items = follow
+      ? followLogs(client, input, replica === undefined ? replicas : 1)
+      : client.stream('containers.logs', input, requireComplete('What it wrote'));
+    for await (const item of items) await printLogItem(item, style);
   }
 }

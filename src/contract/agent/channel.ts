@@ -142,7 +142,7 @@ export const ChunkFrame = Type.Object(
   {
     chunk: Type.Union([
       Type.Object({ id: Uuid, lines: Type.Array(Line, { maxItems: MAX_CHUNK_LINES }) }, exact),
-      /** Everything that was there when it was asked for has been sent; from now on it is as it happens. */
+      /** Of a log: everything that was there when it was asked for has been sent, and from now on it is as it happens. Of a command: it runs. */
       Type.Object({ id: Uuid, live: Type.Literal(true) }, exact),
       /** So many more feeds have reached the command. Costs nothing: each was asked for. */
       Type.Object({ id: Uuid, taken: Type.Integer({ minimum: 1, maximum: MAX_AHEAD }) }, exact),

@@ -130,7 +130,14 @@ export const writeExec = operation({
     end: Type.Optional(Type.Boolean({ description: 'Nothing more will be written.' })),
     size: Type.Optional(TerminalSize),
   }),
-  output: Type.Object({}),
+  output: Type.Object({
+    pending: Type.Optional(
+      Type.Boolean({
+        description:
+          'The command has not taken all of it yet. It will get it; who asks the same again, with the same number, waits on.',
+      }),
+    ),
+  }),
   errors: ['CONTAINER_NOT_RUNNING', 'INPUT_INVALID', 'LIMIT_REACHED', 'TIMED_OUT'],
 });
 

@@ -54,6 +54,15 @@ export class Authenticator {
     return this.#find(authorization);
   }
 
+  /**
+   * Who somebody is by now, whose stream goes on: of a session that still is, although the access token that it began with may have run out.
+   * @throws {AppError} as `authenticate`; SESSION_ENDED.
+   */
+  async again(authorization: string | undefined, { id, sessionId }: Subject): Promise<Subject> {
+    if (sessionId === undefined) return this.authenticate(authorization);
+    return this.#ofSession(sessionId, id);
+  }
+
   /** The local socket's administrator, or the member that they act as. @throws {AppError} MEMBER_NOT_FOUND. */
   async local(as: string | undefined): Promise<Subject> {
     if (as === undefined || as === localAdmin.name || as === localAdmin.id) return localAdmin;
@@ -87,11 +96,15 @@ export class Authenticator {
 
   async #bySession(token: string): Promise<Subject> {
     const { memberId, sessionId, expiresAt } = await this.#deps.verify(token);
-    const found = await this.#deps.access.bySession(sessionId, memberId);
+    return { ...(await this.#ofSession(sessionId, memberId)), expiresAt };
+  }
+
+  async #ofSession(sessionId: string, memberId: string): Promise<Subject> {
+    const found = await this.#deps.access.bySession(sessionId, memberId, this.#deps.now());
     if (!found) throw new AppError('SESSION_ENDED', 'The session of this token has ended.');
     const { id, name, roles } = found;
     const permissions = await this.#deps.roles.permissionsOf(roles);
-    return { id, name, roles, permissions, via: 'session', sessionId, expiresAt };
+    return { id, name, roles, permissions, via: 'session', sessionId };
   }
 
   async #byAccessToken(token: string): Promise<Subject> {

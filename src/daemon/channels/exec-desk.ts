@@ -10,7 +10,7 @@ import { ended, type ExecInput, type ExecSession } from './exec-session.js';
 
 /** For another daemon to say that it has the command. */
 const SEEK_MS = 3_000;
-/** For it to say that what was written is on its way. */
+/** For it to say what became of a write, which it does in 20 s. */
 const WRITE_MS = 25_000;
 /** Sessions elsewhere whose daemons are remembered. */
 const MAX_KNOWN = 1_024;
@@ -54,6 +54,8 @@ const Letter = Type.Object(
         { done: Type.Object({ code: Type.String(), message: Type.String() }, exact) },
         exact,
       ),
+      /** It is here, and the command has not taken it. */
+      Type.Object({ pending: Id }, exact),
     ]),
   },
   exact,
@@ -95,13 +97,13 @@ export class ExecDesk {
     this.#sessions.delete(id);
   }
 
-  /** @throws {AppError} CONTAINER_NOT_RUNNING, also for another member's; INPUT_INVALID, TIMED_OUT. */
-  async write(id: string, memberId: string, input: ExecInput): Promise<void> {
+  /** As `ExecSession.write`. @throws {AppError} CONTAINER_NOT_RUNNING, also for another member's; INPUT_INVALID, LIMIT_REACHED, TIMED_OUT. */
+  async write(id: string, memberId: string, input: ExecInput): Promise<boolean> {
     const session = this.#sessions.get(id);
     if (session) return this.#own(session, memberId).write(input);
     const daemonId = this.#known.get(id) ?? (await this.#sought(id));
     if (daemonId === undefined) throw ended();
-    await this.#writeAt(daemonId, id, memberId, input);
+    return this.#writeAt(daemonId, id, memberId, input);
   }
 
   /** What another daemon has said. */
@@ -148,7 +150,7 @@ export class ExecDesk {
     return found.from;
   }
 
-  async #writeAt(to: string, session: string, member: string, input: ExecInput): Promise<void> {
+  async #writeAt(to: string, session: string, member: string, input: ExecInput): Promise<boolean> {
     const { base64 = '', ...rest } = input;
     const send = (ref: string) => {
       let at = 0;
@@ -159,11 +161,12 @@ export class ExecDesk {
       this.#say(to, ref, { write: { session, member, ...rest, ...last } });
     };
     const answer = await this.#answer(send, WRITE_MS);
+    if (answer && 'pending' in answer.exec) return false;
     if (!answer || !('done' in answer.exec)) {
       throw new AppError('TIMED_OUT', 'The daemon that runs this command has not answered.');
     }
     const { code, message } = answer.exec.done;
-    if (code === '') return;
+    if (code === '') return true;
     if (code === 'CONTAINER_NOT_RUNNING') this.#known.delete(session);
     throw new AppError(isErrorCode(code) ? code : 'INTERNAL', message);
   }
@@ -179,8 +182,9 @@ export class ExecDesk {
     try {
       const session = this.#sessions.get(id);
       if (!session) throw ended();
-      await this.#own(session, member).write({ ...rest, ...(all === '' ? {} : { base64: all }) });
-      this.#say(from, ref, { done: { code: '', message: '' } });
+      const input = { ...rest, ...(all === '' ? {} : { base64: all }) };
+      const isTaken = await this.#own(session, member).write(input);
+      this.#say(from, ref, isTaken ? { done: { code: '', message: '' } } : { pending: id });
     } catch (error) {
       const told = error instanceof AppError ? error : new AppError('INTERNAL', 'It hit a bug.');
       this.#say(from, ref, { done: { code: told.code, message: told.message } });

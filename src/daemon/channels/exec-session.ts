@@ -2,7 +2,10 @@ import type { ChannelHandle } from './channel.js';
 
 import { MAX_AHEAD } from '../../contract/agent/channel.js';
 import { AppError } from '../../core/types/errors/app-error.js';
+import { slept } from '../../core/utils/slept.js';
 
+/** A command may be at work for hours and read nothing: whoever writes is answered before he, or what lies between, takes us for dead. */
+const PATIENCE_MS = 20_000;
 /** Writes that came before an earlier one, at most. */
 const MAX_EARLY = 16;
 /** Base64 comes in groups of four characters, each three bytes. */
@@ -40,22 +43,25 @@ export class ExecSession {
     this.#chunk = chunk;
   }
 
-  /** Resolves when it is on its way to the command. @throws {AppError} CONTAINER_NOT_RUNNING, INPUT_INVALID. */
-  async write(input: ExecInput): Promise<void> {
+  /**
+   * Resolves true when it is on its way to the command, false when that has to wait for longer than anybody should be kept waiting: the same again waits on.
+   * @throws {AppError} CONTAINER_NOT_RUNNING, INPUT_INVALID.
+   */
+  async write(input: ExecInput): Promise<boolean> {
     const { seq } = input;
     if (this.#isOver) throw ended();
-    if (seq <= this.#done) return;
+    if (seq <= this.#done) return true;
     const known = this.#writes.get(seq);
-    if (known) return known.done.promise;
+    if (known) return inTime(known);
     if (seq > this.#done + MAX_EARLY) {
       throw new AppError('INPUT_INVALID', `"seq" is ${seq}, and ${this.#done + 1} is next.`, {
         field: 'seq',
       });
     }
-    const done = Promise.withResolvers<void>();
-    this.#writes.set(seq, { input, done });
+    const write = { input, done: Promise.withResolvers<void>() };
+    this.#writes.set(seq, write);
     void this.#writeAll();
-    return done.promise;
+    return inTime(write);
   }
 
   /** The command has taken so many more feeds. */
@@ -105,6 +111,16 @@ export class ExecSession {
     if (this.#isOver) return;
     this.#ahead += 1;
     this.#handle.feed(feed);
+  }
+}
+
+async function inTime({ done: { promise } }: Write): Promise<boolean> {
+  const patience = new AbortController();
+  const late = slept(PATIENCE_MS, patience.signal).then(() => false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    patience.abort();
   }
 }
 

@@ -24,8 +24,8 @@ export function containerChannelHandlers(
       return runExec({ router, execs, memberId: subject.id }, replicas, wanted, signal);
     },
     'containers.execInput': async ({ session, ...input }, { subject }) => {
-      await execs.write(session, subject.id, input);
-      return {};
+      const isTaken = await execs.write(session, subject.id, input);
+      return isTaken ? {} : { pending: true };
     },
     'containers.stats': async ({ container, once = false }, { signal }) =>
       followStats(router, await router.replicas(container), once, signal),

@@ -62,7 +62,12 @@ async function hubThatLetsIn(burst: number) {
   });
   const server = createServer();
   serveUpgrades(server, {
-    entrance: { admit: () => undefined, identify: none, allowedOrigin: () => undefined },
+    entrance: {
+      admit: () => undefined,
+      identify: none,
+      again: none,
+      allowedOrigin: () => undefined,
+    },
     log,
     sourceOf: () => 'here',
     handlers: { [AGENT_PATH]: hub.upgrade },

@@ -89,6 +89,31 @@ describe('container logs', () => {
     expect([stdout, stderr]).toEqual(['out\nout\n0\n', '']);
   });
 
+  it('that are followed go on behind the last line when the daemon has ended them', async () => {
+    const heard: unknown[] = [];
+    await using daemon = await scriptedDaemon({
+      'containers.get': () => containerNamed('web'),
+      'containers.logs': ({ query }, response) => {
+        heard.push(query);
+        const first = { replica: 1, node: 'node-01', lines: [line(1, 'stdout', 'one')] };
+        const second = { ...first, lines: [...first.lines, line(2, 'stdout', 'two')] };
+        if (heard.length > 1) return streamOf(response, [second]);
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(`data: ${JSON.stringify(first)}\n\n`);
+        response.end('event: end\ndata: {"reason":"stopping"}\n\n');
+        return undefined;
+      },
+    });
+
+    const { stdout, status } = await runCli(words('container logs web -f --tail 1'), daemon);
+
+    expect([stdout, status]).toEqual(['one\ntwo\n', 0]);
+    expect(heard).toEqual([
+      { follow: 'true', tail: '1' },
+      { follow: 'true', since: '2026-01-02T03:04:01.000000000Z' },
+    ]);
+  });
+
   it('fail when the daemon ends them before they are complete', async () => {
     await using daemon = await scriptedDaemon({
       'containers.get': () => containerNamed('web'),

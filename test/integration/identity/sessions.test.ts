@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { PASSWORD, remoteWorld } from '../../support/remote-world.js';
+import { waitFor } from '../../support/wait-for.js';
 
 // Goal: whoever is invited can sign in, stay signed in and sign out, on any daemon of the grid, and nobody else can.
 describe('a session', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('begins with an invitation, once, and afterwards with the password', async () => {
     await using world = await remoteWorld();
     const { invitation } = await world.admin.call('members.create', { name: 'ana' });
@@ -66,6 +69,29 @@ describe('a session', () => {
     expect(payload.permissions).toContain('nodes:write');
     expect(payload.exp - payload.iat).toBe(900);
     expect(payload.jti).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('takes its streams along when it ends', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    await using world = await remoteWorld();
+    await world.role('reader', ['events:read', 'self:read']);
+    const ana = await world.signedIn('ana', { roles: ['reader'] });
+    const token = ana.accessToken;
+    let text = '';
+    const read = async () => {
+      ({ body: text } = await world.ask('GET', '/v1/events/stream', { token }));
+    };
+    const reading = read();
+
+    vi.advanceTimersByTime(15_000);
+    await world.ask('DELETE', '/v1/sessions/current', { token });
+    await waitFor('it to end', () => {
+      vi.advanceTimersByTime(15_000);
+      return text !== '';
+    });
+
+    await reading;
+    expect(text).toContain('"code":"SESSION_ENDED"');
   });
 
   it('goes on with its refresh token on another daemon, and ends everywhere when one is used twice', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { MAX_AHEAD } from '../../../src/contract/agent/channel.js';
 import { ExecSession } from '../../../src/daemon/channels/exec-session.js';
@@ -22,6 +22,8 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 // Goal: what somebody types arrives once and in order, however the network treats it.
 describe('what is written to a command', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('is written once and in the order of its numbers', async () => {
     const { fed, session } = command();
 
@@ -53,6 +55,21 @@ describe('what is written to a command', () => {
     session.taken(1);
     await writing;
     expect(fed).toHaveLength(20);
+  });
+
+  it('is answered in time where the command takes nothing, and is done once however often it is asked for', async () => {
+    vi.useFakeTimers();
+    const { fed, session } = command(3);
+    const write = { seq: 1, base64: 'AAAA'.repeat(MAX_AHEAD + 1) };
+
+    const first = session.write(write);
+    await vi.advanceTimersByTimeAsync(25_000);
+    const again = session.write(write);
+    session.taken(1);
+
+    expect([await first, await again, await session.write(write)]).toEqual([false, true, true]);
+    expect(fed).toHaveLength(MAX_AHEAD + 1);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('is refused when it is far ahead, and when the command has ended', async () => {

@@ -26,6 +26,7 @@ async function sender() {
     void sendEvents(response, items(), {
       headers: {},
       requestId: 'request',
+      stillMay: () => Promise.resolve(),
       stallMs: Number(url.searchParams.get('stall')),
       stopping: stopping.signal,
     }).then(() => ended.add(url.pathname));

@@ -31,10 +31,14 @@ export class AccessRepository {
   }
 
   /** Of a session that has not ended, of an active member; undefined otherwise. */
-  async bySession(sessionId: string, memberId: string): Promise<SessionAccess | undefined> {
+  async bySession(
+    sessionId: string,
+    memberId: string,
+    now: Date,
+  ): Promise<SessionAccess | undefined> {
     const { rows } = await sql<MemberAccess>`
       select m.id, m.name, m.roles from sessions s join members m on m.id = s.member_id
-      where s.id = ${sessionId} and m.id = ${memberId} and s.ended_at is null and m.status = 'active'`.execute(
+      where s.id = ${sessionId} and m.id = ${memberId} and s.ended_at is null and s.expires_at > ${now} and m.status = 'active'`.execute(
       this.#db,
     );
     return rows[0] && { kind: 'session', ...rows[0] };

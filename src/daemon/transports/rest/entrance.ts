@@ -17,21 +17,25 @@ export interface Entrance {
   admit(request: IncomingMessage): void;
   /** @throws {AppError} TOKEN_INVALID, SESSION_ENDED, MEMBER_NOT_FOUND. */
   identify(request: Pick<IncomingMessage, 'headers'>): Subject | Promise<Subject>;
+  /** Who somebody is by now whose stream goes on. @throws {AppError} as `identify`: it may go on no longer. */
+  again(request: Pick<IncomingMessage, 'headers'>, subject: Subject): Promise<Subject>;
   /** The Origin to allow in the answer, when a browser may have it. */
   allowedOrigin(request: IncomingMessage): string | undefined;
 }
 
 /** The local socket: whoever opens it is the administrator. Browsers are kept out, as tailscaled does. */
 export function localEntrance(local: (as: string | undefined) => Promise<Subject>): Entrance {
+  const identify: Entrance['identify'] = ({ headers }) => {
+    const as = headers[AS_HEADER];
+    return local(typeof as === 'string' ? as : undefined);
+  };
   return {
+    identify,
+    again: async (request) => identify(request),
     admit({ headers }) {
       const { origin, referer, host } = headers;
       if (origin === undefined && referer === undefined && host === LOCAL_HOST) return;
       throw new AppError('ORIGIN_REFUSED', 'This socket serves no browser and no other host name.');
-    },
-    identify({ headers }) {
-      const as = headers[AS_HEADER];
-      return local(typeof as === 'string' ? as : undefined);
     },
     allowedOrigin: () => undefined,
   };
@@ -39,6 +43,7 @@ export function localEntrance(local: (as: string | undefined) => Promise<Subject
 
 export interface RemoteOptions {
   readonly authenticate: (authorization: string | undefined) => Subject | Promise<Subject>;
+  readonly again: (authorization: string | undefined, subject: Subject) => Promise<Subject>;
   /** Names that requests may be for, in lower case; addresses always are. */
   readonly hosts: ReadonlySet<string>;
   /** Exact origins of browsers. */
@@ -49,7 +54,7 @@ export interface RemoteOptions {
  * The listener for members elsewhere. A request must be for one of our names, or for an address: a name that an attacker points here
  * (DNS rebinding) is neither. There is no cookie that a browser could be tricked into sending; an Origin must be on the list besides.
  */
-export function remoteEntrance({ authenticate, hosts, origins }: RemoteOptions): Entrance {
+export function remoteEntrance({ authenticate, again, hosts, origins }: RemoteOptions): Entrance {
   const isKnown = hostCheck(hosts);
   return {
     admit({ headers }) {
@@ -71,6 +76,7 @@ export function remoteEntrance({ authenticate, hosts, origins }: RemoteOptions):
       }
       return authenticate(headers.authorization);
     },
+    again: ({ headers }, subject) => again(headers.authorization, subject),
     allowedOrigin: ({ headers }) =>
       headers.origin !== undefined && origins.has(headers.origin) ? headers.origin : undefined,
   };

@@ -15,7 +15,7 @@ import type { Entrance } from './entrance.js';
 import { PACED_STALL_MS } from '../stream-end.js';
 import { API_VERSION, registry } from '../../../contract/registry.js';
 import { AppError } from '../../../core/types/errors/app-error.js';
-import { isOperationId } from '../../dispatch.js';
+import { isOperationId, refusalOf } from '../../dispatch.js';
 import { sendOutput, sendProblem } from './answer.js';
 import { inputOf } from './input.js';
 import { openApiDocument } from './openapi.js';
@@ -200,13 +200,25 @@ function route(app: FastifyInstance, id: OperationId, operation: Operation, opti
         // What hooks have set is lost otherwise, for the answer is no longer Fastify's.
         headers: headersOf(reply),
         requestId: request.id,
-        expiresAt: context.subject.expiresAt,
+        ...goodFor(context.subject),
+        stillMay: async () => {
+          const refusal = refusalOf(
+            operation,
+            await options.entrance.again(request.raw, context.subject),
+          );
+          if (refusal) throw refusal;
+        },
         ...(operation.paced ? { stallMs: PACED_STALL_MS } : {}),
         stopping: options.stopping,
       });
       return reply;
     },
   });
+}
+
+/** A stream of a session goes on for as long as that does, which is asked again and again: its access token was for the beginning. */
+function goodFor({ sessionId, expiresAt }: Subject): { readonly expiresAt?: Date } {
+  return sessionId === undefined && expiresAt ? { expiresAt } : {};
 }
 
 function headersOf(reply: FastifyReply): Record<string, string> {

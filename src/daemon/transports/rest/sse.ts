@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 import { AppError } from '../../../core/types/errors/app-error.js';
+import { errorCode } from '../../../core/types/errors/error-code.js';
 import { atTime } from '../../../core/utils/deadline.js';
 import { HEARTBEAT_MS, HIGH_WATER_BYTES, STALL_TIMEOUT_MS, type StreamEnd } from '../stream-end.js';
 import { cursorOf, wireText } from '../wire-text.js';
@@ -10,7 +11,9 @@ export interface SseOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly requestId: string;
   /** When what the caller showed is no longer good. */
-  readonly expiresAt?: Date | undefined;
+  readonly expiresAt?: Date;
+  /** Asked with each heartbeat. Fails when it may go on no longer; DATABASE_UNAVAILABLE says nothing, for then nobody can have taken it away. */
+  readonly stillMay: () => Promise<void>;
   /** How long it may take nothing. Default: as long as any reader, 10 s. */
   readonly stallMs?: number;
   /** Aborts when the daemon begins to stop. */
@@ -33,10 +36,26 @@ export async function sendEvents(
     'cache-control': 'no-store',
   });
   response.write(': connected\n\n');
-  const heartbeat = setInterval(() => response.write(': heartbeat\n\n'), HEARTBEAT_MS);
+  const lapse = new Lapse();
+  const deadline = atTime(options.expiresAt, () => lapse.now('token_expired'));
+  let isAsking = false;
+  const ask = async () => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      await options.stillMay();
+    } catch (error) {
+      if (errorCode(error) !== 'DATABASE_UNAVAILABLE') lapse.now(error);
+    }
+    isAsking = false;
+  };
+  const heartbeat = setInterval(() => {
+    response.write(': heartbeat\n\n');
+    void ask();
+  }, HEARTBEAT_MS);
   let cursor: string | undefined;
   try {
-    const reason = await pump(response, items, options, (sent) => {
+    const reason = await pump(response, items, { ...options, lapse }, (sent) => {
       cursor = sent ?? cursor;
     });
     end(response, { reason, cursor });
@@ -45,30 +64,60 @@ export async function sendEvents(
     if (!(error instanceof AppError)) throw error;
   } finally {
     clearInterval(heartbeat);
+    deadline.clear();
+  }
+}
+
+/** That a stream may go on no longer. */
+class Lapse {
+  readonly #over = new AbortController();
+  #why: unknown;
+  #tell: (() => void) | undefined;
+
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** @param why - the reason to tell, or the failure that it ends with. */
+  now(why: unknown): void {
+    if (this.signal.aborted) return;
+    this.#why = why;
+    this.#over.abort();
+    this.#tell?.();
+  }
+
+  /** @throws what it lapsed with, if that was a failure. */
+  reason(): StreamEnd {
+    if (this.#why === 'token_expired') return this.#why;
+    throw this.#why;
+  }
+
+  /** What comes next, or undefined where it lapses first. Nothing is kept of it: a race with one promise for the whole stream would keep every item. */
+  or<T>(next: Promise<T>): Promise<T | undefined> {
+    if (this.signal.aborted) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      this.#tell = () => resolve(undefined);
+      next.then(resolve, reject);
+    });
   }
 }
 
 async function pump(
   response: ServerResponse,
   items: AsyncIterable<unknown>,
-  { expiresAt, stopping, stallMs = STALL_TIMEOUT_MS }: SseOptions,
+  {
+    lapse,
+    stopping,
+    stallMs = STALL_TIMEOUT_MS,
+  }: Pick<SseOptions, 'stopping' | 'stallMs'> & { readonly lapse: Lapse },
   onSent: (cursor: string | undefined) => void,
 ): Promise<StreamEnd> {
   const iterator = items[Symbol.asyncIterator]();
-  const expired = Promise.withResolvers<'token_expired'>();
-  const over = new AbortController();
-  const cut = () => over.abort();
-  stopping.addEventListener('abort', cut, { once: true });
-  let isExpired = false;
-  const deadline = atTime(expiresAt, () => {
-    isExpired = true;
-    expired.resolve('token_expired');
-    cut();
-  });
+  const over = AbortSignal.any([stopping, lapse.signal]);
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), expired.promise]);
-      if (next === 'token_expired') return next;
+      const next = await lapse.or(iterator.next());
+      if (!next) return lapse.reason();
       if (response.destroyed) return 'complete';
       if (next.done) return stopping.aborted ? 'stopping' : 'complete';
       const cursor = cursorOf(next.value);
@@ -76,13 +125,11 @@ async function pump(
       response.write(`${id}data: ${wireText(next.value)}\n\n`);
       onSent(cursor);
       if (response.writableLength <= HIGH_WATER_BYTES) continue;
-      if (await drained(response, stallMs, over.signal)) continue;
-      if (isExpired) return 'token_expired';
+      if (await drained(response, stallMs, over)) continue;
+      if (lapse.signal.aborted) return lapse.reason();
       return stopping.aborted ? 'stopping' : 'slow_reader';
     }
   } finally {
-    deadline.clear();
-    stopping.removeEventListener('abort', cut);
     // Not waited for: a source that is asleep ends when the request does.
     void iterator.return?.();
   }

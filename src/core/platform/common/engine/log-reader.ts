@@ -10,8 +10,8 @@ import type { EngineHttp } from './engine-http.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { afterMs } from '../../../utils/deadline.js';
+import { LogCursor } from '../../../utils/log-cursor.js';
 import { asUnreachable } from './engine-http.js';
-import { LogCursor } from './log-cursor.js';
 import { LogLines } from './log-lines.js';
 import { engineFailure, messageOf, notFound } from './refusals.js';
 

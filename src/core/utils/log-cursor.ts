@@ -1,4 +1,4 @@
-import type { RuntimeLogLine } from '../../../services/container/runtime.ports.js';
+import { logTime } from './log-time.js';
 
 /**
  * How far a log has been read, as a time and how many lines of that time: so a log that is read again from there goes on where it was left, also
@@ -14,11 +14,12 @@ export class LogCursor {
   }
 
   /** For one reading, from a time that is not after `at`: says of each line whether it is a new one. */
-  reading(): (line: RuntimeLogLine) => boolean {
+  reading(): (line: { readonly at: string }) => boolean {
     const [until, seen] = [this.#at, this.#lines];
     let isBehind = until !== undefined;
     let passed = 0;
-    return ({ at }) => {
+    return (line) => {
+      const at = logTime(line.at);
       if (isBehind && until !== undefined) {
         if (at < until) return false;
         if (at === until && passed < seen) {
