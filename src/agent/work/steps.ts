@@ -29,6 +29,7 @@ export interface StepParts {
   readonly node: string;
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
   readonly secrets: Pick<SecretFiles, 'paths' | 'registryAuth' | 'keepOnly'>;
+  /** As `lentFolders` found them. */
   readonly allowBind: readonly string[];
   readonly lent: Pick<LentPart, 'openLease' | 'closeLease' | 'doubt'>;
   readonly meter: Pick<Meter, 'end' | 'forget'>;

@@ -5,6 +5,7 @@ import type { Log } from '../log.js';
 
 import { slept } from '../../core/utils/slept.js';
 import { Assignments } from './assignments.js';
+import { lentFolders } from './binds.js';
 import { CgroupRecord } from './cgroup-record.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
@@ -140,7 +141,8 @@ export class Work {
     const damaged = (file: string) =>
       log.error('a file was damaged, and is put aside; the daemon says the work anew', { file });
     const files = await WorkFiles.open(directory, damaged);
-    return new Work(parts, files, await UsageJournal.open(directory, damaged));
+    const allowBind = await lentFolders(parts.allowBind, log);
+    return new Work({ ...parts, allowBind }, files, await UsageJournal.open(directory, damaged));
   }
 
   /** Until the signal aborts. Containers go on. */
