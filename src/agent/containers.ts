@@ -4,6 +4,7 @@ import type { ContainerRuntime } from '../core/services/container/runtime.ports.
 import type { WorkOptions } from './work/work.js';
 
 import { Channels } from './channels/channels.js';
+import { nestedFolder } from './work/binds.js';
 import { interfaceCounters } from '../core/platform/linux/interface-counters.js';
 import { hostLentMachine } from '../core/platform/linux/lent-machine.js';
 import { AppError } from '../core/types/errors/app-error.js';
@@ -31,6 +32,13 @@ export function containersAllowed(given: {
   const relative = allowBind.find((folder) => !path.isAbsolute(folder));
   if (relative !== undefined) {
     throw new AppError('USAGE_INVALID', `--allow-bind ${relative}: name the folder from the root.`);
+  }
+  const nested = nestedFolder(allowBind);
+  if (nested) {
+    throw new AppError(
+      'USAGE_INVALID',
+      `--allow-bind ${nested.inner} lies in ${nested.outer}: whoever is lent that could make it anything. Lend one of the two.`,
+    );
   }
   return { engine, allowBind };
 }

@@ -101,6 +101,12 @@ export function isTrial(record: LeaseRecord): boolean {
   return record.good?.specHash !== effective(record).specHash;
 }
 
+/** Thousandths of a core that it may use now: while another revision is tried, what the larger of the two has, as it is reserved. */
+export function promisedCpuMillis(record: LeaseRecord): number {
+  const { cpuMillis } = effective(record).spec;
+  return isTrial(record) ? Math.max(cpuMillis, record.good?.spec.cpuMillis ?? 0) : cpuMillis;
+}
+
 /** Whether something runs in it, or is about to. */
 export function isLive({ state }: Pick<SeenContainer, 'state'>): boolean {
   return state === 'running' || state === 'restarting' || state === 'stopping';

@@ -2,6 +2,7 @@ import type { ContainerRuntime } from '../../core/services/container/runtime.por
 import type { LeaseReport } from '../../contract/agent/work.js';
 import type { Log } from '../log.js';
 import type { Engine } from './engine.js';
+import type { LentPart } from './lent-part.js';
 import type { WorkFiles } from './work-files.js';
 
 import { errorCode } from '../../core/types/errors/error-code.js';
@@ -34,6 +35,7 @@ const EVENTS_RETRY_MS = 1_000;
 export interface ReconcilerParts extends StepParts {
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
   readonly engine: Engine;
+  readonly lent: Pick<LentPart, 'openLease' | 'closeLease' | 'doubt' | 'keep'>;
   readonly log: Log;
   /** Since when all of the work has been known, as told since this process began. */
   readonly completeSinceMs: () => number | undefined;
@@ -194,7 +196,7 @@ export class Reconciler {
     // Only now: one that cannot say what it has is of no use, and would come and go.
     if (isOther) onEngine();
     const nowMs = this.#nowMs();
-    const later: number[] = [];
+    const later = [await this.#parts.lent.keep(nowMs)];
     for (const [lease, record] of this.#parts.files.state.leases) {
       if (busy.has(lease) || this.#runs.has(lease)) continue;
       const at = this.#work(lease, record, current.runtime, nowMs);

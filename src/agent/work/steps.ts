@@ -9,7 +9,14 @@ import { AppError } from '../../core/types/errors/app-error.js';
 import { errorCode } from '../../core/types/errors/error-code.js';
 import { allowedBind } from './binds.js';
 import { lastWords } from './last-words.js';
-import { type Failure, type Held, leaseId, type LeaseRecord } from './lease.js';
+import {
+  effective,
+  type Failure,
+  type Held,
+  leaseId,
+  type LeaseRecord,
+  promisedCpuMillis,
+} from './lease.js';
 import { Turnstile } from './limit.js';
 import { runSpec } from './run-spec.js';
 
@@ -23,8 +30,9 @@ export interface StepParts {
   readonly node: string;
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
   readonly secrets: Pick<SecretFiles, 'paths' | 'registryAuth' | 'keepOnly'>;
+  /** As `lentFolders` found them. */
   readonly allowBind: readonly string[];
-  readonly lent: Pick<LentPart, 'openLease' | 'closeLease'>;
+  readonly lent: Pick<LentPart, 'openLease' | 'closeLease' | 'doubt'>;
   readonly meter: Pick<Meter, 'end' | 'forget'>;
 }
 
@@ -94,7 +102,7 @@ export class Steps {
         const container = step.container ?? context.made;
         if (container === undefined) return;
         context.made = container;
-        if (!(await started(runtime, container))) return;
+        if (!(await this.#started(run, container, step.of))) return;
         return this.#released(lease, container);
       }
       case 'stop':
@@ -134,12 +142,12 @@ export class Steps {
   }
 
   async #create(of: Held, { runtime }: StepRun, image: FoundImage | undefined): Promise<string> {
-    const { node, allowBind, lent, secrets } = this.#parts;
+    const { node, allowBind, secrets } = this.#parts;
     const binds = new Map<string, string>();
     for (const { source } of of.spec.volumes) {
       if (source.startsWith('/')) binds.set(source, await allowedBind(source, allowBind));
     }
-    const cgroup = await lent.openLease(leaseId(of.lease), of.spec.cpuMillis);
+    const cgroup = await this.#openLease(of);
     const spec = runSpec(of, {
       node,
       imageId: image?.id ?? of.spec.image,
@@ -148,6 +156,28 @@ export class Steps {
       cgroup,
     });
     return (await runtime.create(spec)).id;
+  }
+
+  /** What a revision that was given up has left of its limits, or a start of the machine, does not stay. */
+  #openLease(of: Held) {
+    const { files, lent } = this.#parts;
+    const record = files.state.leases.get(of.lease);
+    return lent.openLease(leaseId(of.lease), record ? promisedCpuMillis(record) : of.spec.cpuMillis);
+  }
+
+  /** Whether it was. One that its engine cannot start any more, whatever is in it, is taken away: the next plan makes another. */
+  async #started({ runtime }: StepRun, container: string, of: Held): Promise<boolean> {
+    await this.#openLease(of);
+    try {
+      await runtime.start(container);
+      return true;
+    } catch (error) {
+      if (errorCode(error) !== 'RUNTIME_CONFLICT') throw error;
+      await gone(runtime.remove(container));
+      return false;
+    } finally {
+      this.#parts.lent.doubt();
+    }
   }
 
   async #hold(lease: string, container: string): Promise<void> {
@@ -167,14 +197,16 @@ export class Steps {
    * Which run is to end lies on the disk before it ends: whoever comes after a crash sees by that whether it did, and does not end the
    * next one too.
    */
-  async #restart({ runtime, lease }: StepRun, step: Step & { kind: 'restart' }): Promise<void> {
+  async #restart(run: StepRun, step: Step & { kind: 'restart' }): Promise<void> {
     const { files } = this.#parts;
+    const { runtime, lease } = run;
     const { container, number, startedAt, graceSeconds } = step;
     const restarting = { number, container, startedAt };
     await files.note(lease, (record) => ({ ...record, restarting }));
     await runtime.stop(container, graceSeconds);
-    if (!(await started(runtime, container))) return;
-    await files.note(lease, (record) => restarted(released(record), number));
+    const record = files.state.leases.get(lease);
+    if (!record || !(await this.#started(run, container, effective(record)))) return;
+    await files.note(lease, (now) => restarted(released(now), number));
   }
 
   async #settle(lease: string, of: Held, image: FoundImage | undefined): Promise<void> {
@@ -235,18 +267,6 @@ function released(record: LeaseRecord): LeaseRecord {
 function restarted(record: LeaseRecord, number: number): LeaseRecord {
   const { restarting: _, ...rest } = record;
   return { ...rest, restarted: Math.max(number, record.restarted ?? 0) };
-}
-
-/** Whether it was. One that its engine cannot start any more, whatever is in it, is taken away: the next plan makes another. */
-async function started(runtime: ContainerRuntime, container: string): Promise<boolean> {
-  try {
-    await runtime.start(container);
-    return true;
-  } catch (error) {
-    if (errorCode(error) !== 'RUNTIME_CONFLICT') throw error;
-    await gone(runtime.remove(container));
-    return false;
-  }
 }
 
 /** What is to go and is gone is as it is to be. */

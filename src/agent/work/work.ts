@@ -5,9 +5,11 @@ import type { Log } from '../log.js';
 
 import { slept } from '../../core/utils/slept.js';
 import { Assignments } from './assignments.js';
+import { lentFolders } from './binds.js';
+import { CgroupRecord } from './cgroup-record.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
-import { effective } from './lease.js';
+import { promisedCpuMillis } from './lease.js';
 import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
@@ -84,8 +86,13 @@ export class Work {
 
   private constructor(parts: WorkParts, files: WorkFiles, journal: UsageJournal) {
     const { directory, node, bootId, log, interfaces = NO_INTERFACES, allowBind } = parts;
-    const promised = () => promisedBy(files);
-    const lent = new LentPart(`syntropy-${node.slice(0, 8)}`, parts.lent, promised, log);
+    const lent = new LentPart({
+      name: `syntropy-${node.slice(0, 8)}`,
+      open: parts.lent,
+      record: new CgroupRecord(directory),
+      promised: () => promisedBy(files),
+      log,
+    });
     this.#lent = lent;
     this.#parts = parts;
     this.#files = files;
@@ -134,7 +141,8 @@ export class Work {
     const damaged = (file: string) =>
       log.error('a file was damaged, and is put aside; the daemon says the work anew', { file });
     const files = await WorkFiles.open(directory, damaged);
-    return new Work(parts, files, await UsageJournal.open(directory, damaged));
+    const allowBind = await lentFolders(parts.allowBind, log);
+    return new Work({ ...parts, allowBind }, files, await UsageJournal.open(directory, damaged));
   }
 
   /** Until the signal aborts. Containers go on. */
@@ -175,8 +183,10 @@ export class Work {
   }
 
   /** What the owner lends to all containers together. Never rejects. */
-  lend({ cpuMillis = 0, memoryBytes = 0 }: Offer): Promise<void> {
-    return this.#lent.lend({ cpuMillis, memoryBytes });
+  async lend({ cpuMillis = 0, memoryBytes = 0 }: Offer): Promise<void> {
+    await this.#lent.lend({ cpuMillis, memoryBytes });
+    // What could not be kept to is tried again by then.
+    this.#reconciler.wake();
   }
 
   /** What a lease has on the engine now. */
@@ -246,7 +256,5 @@ export class Work {
 
 /** What each lease may have of the processor. */
 function promisedBy({ state }: WorkFiles): ReadonlyMap<string, number> {
-  return new Map(
-    [...state.leases].map(([lease, record]) => [lease, effective(record).spec.cpuMillis]),
-  );
+  return new Map([...state.leases].map(([lease, record]) => [lease, promisedCpuMillis(record)]));
 }

@@ -23,6 +23,8 @@ import { waitFor } from '../../support/wait-for.js';
 
 const CPU_TREE = '/sys/fs/cgroup/cpu';
 const SPAN_MS = 3_000;
+const FIRST = '0190a0a0-0000-7000-8000-000000000001';
+const SECOND = '0190a0a0-0000-7000-8000-000000000002';
 const V1 = { cgroup: 'v1', cgroupDriver: 'cgroupfs' } as const;
 
 /** A machine under a name of the test's own, gone at the end. */
@@ -58,12 +60,12 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     const name = `syntropy-test-${process.pid}`;
     await using world = lent(name);
     const { machine } = world;
-    await using forgotten = await hog((await machine.openLease('left', 1_000)).parent);
+    await using forgotten = await hog((await machine.openLease(FIRST, 1_000)).parent);
 
-    await machine.closeLease('left');
+    await machine.closeLease(FIRST);
 
     expect(forgotten).toBeDefined();
-    expect(cgroupsLeft(`${name}/left`)).toEqual([]);
+    expect(cgroupsLeft(`${name}/${FIRST}`)).toEqual([]);
   });
 
   it(
@@ -74,17 +76,15 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
       const { machine } = world;
       await machine.setCap({ cpuMillis: 500, memoryBytes: 256 << 20 }, new Map());
       const [one, two] = [
-        await machine.openLease('first', 1_000),
-        await machine.openLease('second', 1_000),
+        await machine.openLease(FIRST, 1_000),
+        await machine.openLease(SECOND, 1_000),
       ];
       {
         await using first = await hog(one.parent);
         await using second = await hog(two.parent);
         expect([first, second]).toHaveLength(2);
         await waitFor('both to work', async () => {
-          const used = await Promise.all(
-            ['first', 'second'].map((lease) => machine.counters(lease)),
-          );
+          const used = await Promise.all([FIRST, SECOND].map((lease) => machine.counters(lease)));
           return used.every((counters) => (counters?.cpuMicros ?? 0) > 20_000);
         });
         const [from, before] = [performance.now(), await machine.total()];
@@ -95,8 +95,8 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
         // They do want more: without the cap this would be no proof of it.
         expect(cores).toBeGreaterThan(0.5 * 0.7);
       }
-      await machine.closeLease('first');
-      expect(await machine.counters('first')).toBeUndefined();
+      await machine.closeLease(FIRST);
+      expect(await machine.counters(FIRST)).toBeUndefined();
     },
   );
 
@@ -104,10 +104,10 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     const name = `syntropy-test-${process.pid}`;
     await using world = lent(name);
     const { machine } = world;
-    const promised = new Map([['first', 1_000]]);
+    const promised = new Map([[FIRST, 1_000]]);
     const memoryBytes = 256 << 20;
     await machine.setCap({ cpuMillis: 1_500, memoryBytes }, new Map());
-    const { parent } = await machine.openLease('first', 1_000);
+    const { parent } = await machine.openLease(FIRST, 1_000);
     await using works = await hog(parent);
     expect(works).toBeDefined();
     for (const [cpuMillis, own] of [
@@ -119,12 +119,12 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
     ] as const) {
       await machine.setCap({ cpuMillis, memoryBytes }, promised);
       expect(await quotaOf(name)).toBe(Math.max(cpuMillis, 10) * 100);
-      expect(await quotaOf(`${name}/first`)).toBe(own * 100);
+      expect(await quotaOf(`${name}/${FIRST}`)).toBe(own * 100);
     }
     // One that is opened under a low cap has what there is.
     await machine.setCap({ cpuMillis: 300, memoryBytes }, promised);
-    await machine.openLease('second', 1_000);
-    expect(await quotaOf(`${name}/second`)).toBe(30_000);
+    await machine.openLease(SECOND, 1_000);
+    expect(await quotaOf(`${name}/${SECOND}`)).toBe(30_000);
   });
 });
 
@@ -169,8 +169,8 @@ describe.each([
       const { signal } = new AbortController();
       const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
       await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 }, new Map());
-      const { parent: cgroupParent } = await machine.openLease('lease-1', 1_000);
-      const used = async () => (await machine.counters('lease-1'))?.cpuMicros ?? -1;
+      const { parent: cgroupParent } = await machine.openLease(FIRST, 1_000);
+      const used = async () => (await machine.counters(FIRST))?.cpuMicros ?? -1;
       const seen = [await used()];
       for (const round of [1, 2]) {
         const works = sh('n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done; sleep 60', {});
@@ -180,7 +180,7 @@ describe.each([
           const before = await used();
           await runtime.start(id);
           await waitFor(`work ${round}.${start}`, async () => (await used()) > before + 10_000);
-          const { memoryBytes = 0 } = (await machine.counters('lease-1')) ?? {};
+          const { memoryBytes = 0 } = (await machine.counters(FIRST)) ?? {};
           expect(memoryBytes).toBeGreaterThan(0);
           await runtime.stop(id, 0);
           seen.push(await used());
@@ -192,10 +192,10 @@ describe.each([
       expect(await used()).toBeGreaterThan(40_000);
       // Podman's minder of a container may outlive it by a moment.
       await waitFor('the cgroup to go', async () => {
-        await machine.closeLease('lease-1');
-        return cgroupsLeft(`${name}/lease-1`).length === 0;
+        await machine.closeLease(FIRST);
+        return cgroupsLeft(`${name}/${FIRST}`).length === 0;
       });
-      expect(cgroupsLeft(`${name}/lease-1`)).toEqual([]);
+      expect(cgroupsLeft(`${name}/${FIRST}`)).toEqual([]);
     });
 
     it('and starts again under a cap that was lowered beneath what it was promised', async () => {
@@ -203,21 +203,21 @@ describe.each([
       const { machine } = world;
       const { signal } = new AbortController();
       const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
-      const promised = new Map([['lease-2', 1_000]]);
+      const promised = new Map([[SECOND, 1_000]]);
       await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 }, promised);
-      const { parent } = await machine.openLease('lease-2', 1_000);
+      const { parent } = await machine.openLease(SECOND, 1_000);
       const { id } = await runtime.create(underLease(image, STAYS, name, parent));
       await runtime.start(id);
       await machine.setCap({ cpuMillis: 250, memoryBytes: 1 << 30 }, promised);
       await runtime.stop(id, 0);
       await runtime.start(id);
       expect((await runtime.inspect(id)).state).toBe('running');
-      expect(await quotaOf(`${name}/lease-2`)).toBe(25_000);
+      expect(await quotaOf(`${name}/${SECOND}`)).toBe(25_000);
       await runtime.stop(id, 0);
       await runtime.remove(id);
       await waitFor('the cgroup to go', async () => {
-        await machine.closeLease('lease-2');
-        return cgroupsLeft(`${name}/lease-2`).length === 0;
+        await machine.closeLease(SECOND);
+        return cgroupsLeft(`${name}/${SECOND}`).length === 0;
       });
     });
 

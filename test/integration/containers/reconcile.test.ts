@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -16,10 +15,6 @@ const HEALTH = {
   retries: 2,
   startPeriodMs: 0,
 };
-
-function bind(source: string) {
-  return assignment({ volumes: [{ source, target: '/data', readOnly: true }] });
-}
 
 function running(runtime: MemoryRuntime) {
   return runtime.all().filter(({ state }) => state === 'running');
@@ -378,32 +373,6 @@ describe('what outlives what', () => {
       'the secret to go',
       async () => (await readdir(path.join(node.directory, 'secrets'))).length === 0,
     );
-  });
-});
-
-describe('a folder of the machine', () => {
-  it('is handed over only where its owner allows it, whatever links say', async () => {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-bind-'));
-    try {
-      await mkdir(path.join(folder, 'lent'));
-      await using node = await connected({ allowBind: [path.join(folder, 'lent')] });
-      await mkdir(path.join(folder, 'lent/below'));
-      const good = bind(path.join(folder, 'lent'));
-      const above = bind(path.join(folder, 'lent', '..'));
-      // Whoever has the folder could make a link of it.
-      const below = bind(path.join(folder, 'lent/below'));
-      node.assign([good, above, below]);
-
-      await node.phase(good.lease, 'running');
-      const reports = [
-        await node.phase(above.lease, 'failed'),
-        await node.phase(below.lease, 'failed'),
-      ];
-
-      expect(reports.map(({ code }) => code)).toEqual(['BIND_NOT_ALLOWED', 'BIND_NOT_ALLOWED']);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -54,6 +54,24 @@ describe('cgroups of version 1', () => {
     expect(await machine?.counters(LEASE)).toEqual({ cpuMicros: 1_234_567, memoryBytes: 4_096 });
     expect(await machine?.total()).toEqual({ cpuMicros: 9_999_999_999, memoryBytes: 0 });
     expect(await machine?.counters('nobody')).toBeUndefined();
+    expect(await machine?.counters('..')).toBeUndefined();
+  });
+
+  it('are lowered and raised past a lease that goes meanwhile', async () => {
+    await using folder = await scratchFolder();
+    const machine = open(folder.path);
+    await machine?.setCap(CAP, new Map());
+    await machine?.openLease(LEASE, 1_000);
+    // It is listed, and then there is no file to be written: as when an engine has just taken it away.
+    await rm(folder.file(`cpu/syntropy/${LEASE}/cpu.cfs_period_us`));
+    await symlink(
+      folder.file('nowhere/at/all'),
+      folder.file(`cpu/syntropy/${LEASE}/cpu.cfs_period_us`),
+    );
+
+    await machine?.setCap({ ...CAP, cpuMillis: 500 }, new Map([[LEASE, 1_000]]));
+
+    expect(await readFile(folder.file('cpu/syntropy/cpu.cfs_quota_us'), 'utf8')).toBe('50000');
   });
 
   it.each([
@@ -84,6 +102,39 @@ describe('cgroups of version 1', () => {
     await expect(mkdir(folder.file(`pids/syntropy/${LEASE}`))).resolves.toBeUndefined();
     await expect(mkdir(folder.file(`devices/syntropy/${LEASE}`))).rejects.toThrow('EEXIST');
   });
+});
+
+// A lease's id may come from the label of an image that anybody made. None here leads out of the test's own folder, should it be followed.
+describe.each([
+  ['1', 'v1', 'cpu/syntropy'],
+  ['2', 'v2', 'syntropy'],
+] as const)('a lease that is no id, in version %s,', (_, cgroup, parent) => {
+  it.each(['', '.', '..', '../..', `${LEASE}/..`, 'first'])(
+    '%j is neither opened nor ended',
+    async (lease) => {
+      await using folder = await scratchFolder();
+      const root = folder.file('a/cgroups');
+      await plant(root, { 'cgroup.controllers': 'cpu memory pids\n' });
+      await mkdir(path.join(root, parent, LEASE), { recursive: true });
+      await mkdir(folder.file('a/other'));
+      const trees = ['cpu', 'cpuacct', 'memory', 'pids'] as const;
+      const machine = lentMachineAt(
+        'syntropy',
+        { cgroup, cgroupDriver: 'cgroupfs' },
+        {
+          unified: cgroup === 'v2' ? root : undefined,
+          controllers: new Map(trees.map((name) => [name, path.join(root, name)])),
+        },
+      );
+      const refusal = expect.objectContaining({ code: 'INPUT_INVALID' });
+
+      await expect(machine?.closeLease(lease)).rejects.toEqual(refusal);
+      await expect(machine?.openLease(lease, 1_000)).rejects.toEqual(refusal);
+
+      expect(await readdir(folder.file('a'))).toEqual(['cgroups', 'other']);
+      expect(await readdir(path.join(root, parent))).toEqual([LEASE]);
+    },
+  );
 });
 
 const slices = (root: string, cgroupDriver: 'cgroupfs' | 'systemd') =>

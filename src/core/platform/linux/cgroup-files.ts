@@ -2,7 +2,10 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { AppError } from '../../types/errors/app-error.js';
 import { errorCode } from '../../types/errors/error-code.js';
+
+const LEASE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What is killed is gone within this, unless the kernel itself is stuck with it. */
 const END_TRIES = 40;
@@ -32,6 +35,17 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
     }
   }
   return { unified, controllers };
+}
+
+/** Whether it is the id of a lease. Whatever else stands on a container may be a way to anywhere. */
+export function isLease(lease: string): boolean {
+  return LEASE.test(lease);
+}
+
+/** @throws {AppError} INPUT_INVALID where it is no id of a lease. */
+export function requireLease(lease: string): void {
+  if (isLease(lease)) return;
+  throw new AppError('INPUT_INVALID', `"${lease.slice(0, 100)}" is no id of a lease.`);
 }
 
 /** Undefined for what is not there. */

@@ -12,10 +12,12 @@ import { errorCode } from '../../types/errors/error-code.js';
 import {
   cgroupsIn,
   endProcesses,
+  isLease,
   makeCgroup,
   readNumber,
   readText,
   removeCgroup,
+  requireLease,
   setFile,
 } from './cgroup-files.js';
 
@@ -55,11 +57,13 @@ export class LentMachineV1 implements LentMachine {
     return this.#inTurn(() => this.#setCap(cap, promised));
   }
 
-  openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup> {
+  async openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup> {
+    requireLease(lease);
     return this.#inTurn(() => this.#openLease(lease, cpuMillis));
   }
 
-  counters(lease: string): Promise<LeaseCounters | undefined> {
+  async counters(lease: string): Promise<LeaseCounters | undefined> {
+    if (!isLease(lease)) return undefined;
     return this.#read(path.join(this.#name, lease));
   }
 
@@ -68,8 +72,12 @@ export class LentMachineV1 implements LentMachine {
   }
 
   async closeLease(lease: string): Promise<void> {
+    requireLease(lease);
+    // What dies slowly holds up no other change.
     await endProcesses(path.join(this.#trees.pids, this.#name, lease));
-    for (const tree of this.#all) await removeCgroup(path.join(tree, this.#name, lease));
+    return this.#inTurn(async () => {
+      for (const tree of this.#all) await removeCgroup(path.join(tree, this.#name, lease));
+    });
   }
 
   async #setCap({ cpuMillis, memoryBytes }: LentCap, promised: ReadonlyMap<string, number>) {
@@ -83,7 +91,7 @@ export class LentMachineV1 implements LentMachine {
         const millis = promised.get(lease);
         const own =
           millis === undefined ? await quotaAt(path.join(parent, lease)) : quotaOf(millis);
-        await setQuota(path.join(parent, lease), Math.min(own, most));
+        await ifThere(setQuota(path.join(parent, lease), Math.min(own, most)));
       }
     };
     // No child may have more than its parent at any time: what is lowered is lowered from below, what is raised from above.
@@ -154,6 +162,16 @@ function quotaOf(cpuMillis: number): number {
 /** In a period of ours; Infinity for none, which the kernel writes as -1, and where there is no file yet. */
 async function quotaAt(cgroup: string): Promise<number> {
   return (await readNumber(path.join(cgroup, 'cpu.cfs_quota_us'))) ?? Infinity;
+}
+
+/** An engine, or whoever else is root, may take a cgroup away at any moment: then it needs no limit. */
+async function ifThere(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== 'ENOENT' && code !== 'ENODEV') throw error;
+  }
 }
 
 async function setQuota(cgroup: string, quota: number): Promise<void> {

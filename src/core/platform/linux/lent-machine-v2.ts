@@ -10,10 +10,12 @@ import type {
 
 import {
   endProcesses,
+  isLease,
   makeCgroup,
   readField,
   readNumber,
   removeCgroup,
+  requireLease,
   setFile,
 } from './cgroup-files.js';
 
@@ -51,6 +53,7 @@ export class LentMachineV2 implements LentMachine {
   }
 
   async openLease(lease: string): Promise<LeaseCgroup> {
+    requireLease(lease);
     await this.#makeParent();
     const directory = this.#leaseDirectory(lease);
     await makeCgroup(directory);
@@ -62,7 +65,8 @@ export class LentMachineV2 implements LentMachine {
     return { parent, holdsCpu: false };
   }
 
-  counters(lease: string): Promise<LeaseCounters | undefined> {
+  async counters(lease: string): Promise<LeaseCounters | undefined> {
+    if (!isLease(lease)) return undefined;
     return read(this.#leaseDirectory(lease));
   }
 
@@ -71,6 +75,7 @@ export class LentMachineV2 implements LentMachine {
   }
 
   async closeLease(lease: string): Promise<void> {
+    requireLease(lease);
     const directory = this.#leaseDirectory(lease);
     await endProcesses(directory);
     await removeCgroup(directory);

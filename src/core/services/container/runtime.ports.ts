@@ -248,12 +248,12 @@ export interface LentMachine {
    * @throws {AppError} OFFER_TOO_SMALL: what runs has more memory than that, and cannot do without; the cap of the processor holds all the same.
    */
   setCap(cap: LentCap, promised: ReadonlyMap<string, number>): Promise<void>;
-  /** Makes sure that the lease has a cgroup for that many thousandths of a core. */
+  /** Makes sure that the lease has a cgroup for that many thousandths of a core. @throws {AppError} INPUT_INVALID (no id of a lease). */
   openLease(lease: string, cpuMillis: number): Promise<LeaseCgroup>;
   /** @returns undefined where there is nothing to read. */
   counters(lease: string): Promise<LeaseCounters | undefined>;
   /** What the node has used for all leases together. */
   total(): Promise<LeaseCounters | undefined>;
-  /** Takes the cgroup away, with what its engine has forgotten in it. */
+  /** Takes the cgroup away, with what its engine has forgotten in it. @throws {AppError} INPUT_INVALID (no id of a lease). */
   closeLease(lease: string): Promise<void>;
 }
