@@ -94,6 +94,8 @@ export interface Lease {
   readonly leavingAt?: Date;
   readonly endedAt?: Date;
   readonly endReason?: string;
+  /** It had found another image than its revision has, and is made again with that one: as another container to its node. */
+  readonly isPinnedAnew: boolean;
   readonly observedGeneration: number;
   readonly phase: ReplicaPhase;
   readonly report: Reported;
