@@ -184,6 +184,8 @@ export interface ContainerStore {
   usage(id: string, since: Date | undefined): Promise<readonly LeaseUsage[]>;
   /** Those that time, or what befell a node, has to be worked on: a page, after an id. */
   toTend(after: string | undefined): Promise<readonly string[]>;
+  /** Those of which a replica has no place: some hundreds, the longest first. */
+  waiting(): Promise<readonly ContainerState[]>;
 }
 
 /** Nodes, as far as containers ask for them. */
