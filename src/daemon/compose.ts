@@ -7,7 +7,7 @@ import type { Agents } from './compose-agents.js';
 import type { Identity } from './compose-identity.js';
 import type { DaemonFacts } from './operations/daemon.js';
 
-import { seekLeadership } from '../core/storage/postgres/leader.js';
+import { type Leadership, seekLeadership } from '../core/storage/postgres/leader.js';
 import { listen } from '../core/storage/postgres/listener.js';
 import { composeAgents } from './compose-agents.js';
 import { composeCalls } from './compose-calls.js';
@@ -16,6 +16,7 @@ import { mailbox } from './compose-orders.js';
 import { composeTransports } from './compose-transports.js';
 import { type ComposedSink, composeSink } from './compose-sink.js';
 import { EventHub } from './events/event-hub.js';
+import { RoomSeeker } from './jobs/room-seeker.js';
 import { startHousekeeping } from './jobs/housekeeping.js';
 import { OperationRunner } from './jobs/operation-runner.js';
 import { createLimits } from './limits/policy.js';
@@ -53,7 +54,9 @@ export async function compose(parts: Parts): Promise<Daemon> {
   let reachable: Pick<DaemonFacts, 'api' | 'opsUrl'> = { api: undefined, opsUrl: '' };
   const address = () => addressOf(parts, identity, reachable.api?.url);
   const agents = composeAgents(parts, stores, identity, address, sink?.samples);
-  const listener = composeWakeUps({ parts, stores, replicas, identity, agents, hub, runner });
+  const leadership = seekLeadership(database.connection);
+  const wakers = { parts, stores, replicas, identity, agents, hub, runner, leadership };
+  const listener = composeWakeUps(wakers);
 
   const facts = (): DaemonFacts => ({
     id: daemonId,
@@ -87,7 +90,6 @@ export async function compose(parts: Parts): Promise<Daemon> {
     influxLines: () => sink?.writer.waiting ?? 0,
   });
   reachable = { api: transports.api, opsUrl: ops.url };
-  const leadership = seekLeadership(database.connection);
   const housekeeping = startHousekeeping(chores(parts, stores, identity, agents), leadership, log);
   return {
     rest: transports.local,
@@ -191,24 +193,37 @@ function composeWakeUps(deps: {
   readonly agents: Agents;
   readonly hub: EventHub;
   readonly runner: OperationRunner;
+  readonly leadership: Leadership;
 }) {
-  const { parts, stores, replicas, identity, agents, hub, runner } = deps;
+  const { parts, stores, replicas, identity, agents, hub, runner, leadership } = deps;
+  const seeker = new RoomSeeker({
+    leases: agents.containers.leases,
+    leads: () => leadership.leads,
+    log: parts.log,
+  });
   const cancelAsked = async () => {
     for (const id of await stores.operations.toCancel(parts.daemonId)) runner.cancel(id);
   };
   const woken = (type: string | undefined) => {
     identity.onEvent(type);
     agents.hub.onEvent(type);
+    seeker.onEvent(type);
     if (type === undefined || type === 'operation.cancel-requested') {
       cancelAsked().catch((error: unknown) => parts.log.warn({ err: error }, 'cancelling failed'));
     }
     hub.wake();
   };
   replicas.wakeUps.onWake(woken);
-  return listen(parts.database.connection, {
+  const listener = listen(parts.database.connection, {
     syntropy_events: woken,
     [mailbox(parts.daemonId)]: agents.receive,
   });
+  return {
+    async close() {
+      await listener.close();
+      await seeker.close();
+    },
+  };
 }
 
 /** What is done by the clock, and by whom. */

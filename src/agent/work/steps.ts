@@ -162,7 +162,10 @@ export class Steps {
   #openLease(of: Held) {
     const { files, lent } = this.#parts;
     const record = files.state.leases.get(of.lease);
-    return lent.openLease(leaseId(of.lease), record ? promisedCpuMillis(record) : of.spec.cpuMillis);
+    return lent.openLease(
+      leaseId(of.lease),
+      record ? promisedCpuMillis(record) : of.spec.cpuMillis,
+    );
   }
 
   /** Whether it was. One that its engine cannot start any more, whatever is in it, is taken away: the next plan makes another. */

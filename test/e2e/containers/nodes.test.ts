@@ -141,7 +141,18 @@ describe.skipIf(isSkipped).concurrent('containers on two nodes', () => {
     const after = await grid.container('app');
     const moved = after.instances.filter(({ phase }) => phase === 'running');
     expect(moved.map(({ digest }) => digest)).toEqual([after.digest, after.digest]);
-  }, 120_000);
+    expect(after.digest).not.toBe(before.digest);
+
+    // The tag is moved once more, and nothing but that is to be fetched.
+    await first.importBusybox('local/third:3', { changes: ['LABEL of=third'] });
+    await first.push('local/third:3', IMAGE);
+    const renewed = await grid.cli('container', 'update', 'app', '--pull', 'always', ...waiting);
+    expect(renewed.status, renewed.stdout).toBe(0);
+    const third = await grid.container('app');
+    const renewals = third.instances.filter(({ phase }) => phase === 'running');
+    expect(renewals.map(({ digest }) => digest)).toEqual([third.digest, third.digest]);
+    expect([before.digest, after.digest]).not.toContain(third.digest);
+  }, 180_000);
 
   it('are placed anew when their node is lost, and run twice only with a record of it', async () => {
     await using world = await twoNodes();

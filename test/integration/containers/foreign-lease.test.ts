@@ -52,7 +52,7 @@ describe.each(FOREIGN)('a lease that is called %j', (lease) => {
       },
       secrets: new SecretFiles(at.agent),
       allowBind: [],
-      lent: { openLease, closeLease: touch },
+      lent: { openLease, closeLease: touch, doubt: () => undefined },
       meter: { end: touch, forget: touch },
     });
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { OperationInput } from '../../../src/contract/registry.js';
 
-import { remoteWorld } from '../../support/remote-world.js';
-import { ENGINE, worker } from '../../support/worker.js';
+import { type RemoteWorld, remoteWorld } from '../../support/remote-world.js';
+import { ENGINE, silence, type Worker, worker, type WorkerOptions } from '../../support/worker.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const MIB = 2 ** 20;
@@ -196,3 +196,97 @@ describe('a deployment that is asked for badly', () => {
     expect(rows).toHaveLength(0);
   });
 });
+
+// Goal: whatever waits for room has it as soon as there is some, and does not wait for the next look.
+describe('a replica that lost its place, and finds no other', () => {
+  /** A container whose node was deleted, beside one node that the test says has no room. */
+  async function waiting(
+    options: WorkerOptions,
+    full: (world: RemoteWorld, home: Worker) => Promise<unknown>,
+  ) {
+    await using stack = new AsyncDisposableStack();
+    const world = stack.use(await remoteWorld({ replicas: 2 }));
+    const home = stack.use(await worker(world, 'node-01', options));
+    await full(world, home);
+    stack.use(await worker(world, 'node-02'));
+    await world.admin.call('containers.deploy', asked('web'));
+    await reaches(world, 'web', 'running');
+    await world.admin.call('nodes.delete', { node: 'node-02', force: true });
+    await reaches(world, 'web', 'pending');
+    const kept = stack.move();
+    return { world, home, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  }
+  const nothing = () => Promise.resolve();
+  const drained = ({ admin }: RemoteWorld) => admin.call('nodes.drain', { node: 'node-01' });
+  const small = { offer: { memoryBytes: 200 * MIB } };
+  const filled = async (world: RemoteWorld) => {
+    await world.admin.call('containers.deploy', asked('other', { memoryBytes: 2_000 * MIB }));
+    await reaches(world, 'other', 'running');
+  };
+  const away = async (world: RemoteWorld, home: Worker) => {
+    await home.disconnect();
+    await silence(world, home, 40);
+  };
+  const offer = { memoryBytes: 1_024 * MIB };
+
+  it.each<Cause>([
+    {
+      what: 'a container is removed',
+      full: filled,
+      make: ({ admin }) => admin.call('containers.remove', { container: 'other' }),
+    },
+    {
+      what: 'more is offered',
+      options: small,
+      make: ({ admin }) => admin.call('nodes.update', { node: 'node-01', offer }),
+    },
+    {
+      what: 'a node takes work again',
+      full: drained,
+      make: ({ admin }) => admin.call('nodes.undrain', { node: 'node-01' }),
+    },
+    {
+      what: 'an engine appears',
+      options: { engine: null },
+      make: async (_, home) => home.setEngine(ENGINE),
+    },
+    {
+      what: 'a node comes back',
+      full: away,
+      make: async (_, home) => home.connect(),
+    },
+  ])('is placed at once when $what', async ({ options = {}, full = nothing, make }) => {
+    await using grid = await waiting(options, full);
+    const { world, home } = grid;
+    const { rows } = await world.database.pool.query<{ now: Date }>('select now() as now');
+
+    await make(world, home);
+    const placed = await reaches(world, 'web', 'running');
+
+    expect(placed.nodes).toMatchObject([{ name: 'node-01' }]);
+    const { events } = await world.admin.call('events.list', { after: '0', limit: 500 });
+    const last = events.filter(
+      ({ type, object }) => type === 'container.placed' && object.id === placed.id,
+    );
+    const afterMs = Date.parse(last.at(-1)?.createdAt ?? '') - (rows[0]?.now.getTime() ?? 0);
+    // The clock would have looked every ten seconds.
+    expect(afterMs).toBeLessThan(4_000);
+  });
+});
+
+interface Cause {
+  readonly what: string;
+  readonly options?: WorkerOptions;
+  readonly full?: (world: RemoteWorld, home: Worker) => Promise<unknown>;
+  readonly make: (world: RemoteWorld, home: Worker) => Promise<unknown>;
+}
+
+const reaches = ({ admin }: RemoteWorld, container: string, status: string) =>
+  waitFor(
+    `${container} to be ${status}`,
+    async () => {
+      const found = await admin.call('containers.get', { container });
+      return found.status === status ? found : undefined;
+    },
+    30_000,
+  );

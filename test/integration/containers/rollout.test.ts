@@ -103,6 +103,102 @@ describe('a container that is changed', () => {
     expect(rows).toEqual([{ memory_bytes: String(256 * MIB) }]);
   });
 
+  it('has one image, also where its replicas found two because a tag moved meanwhile', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02');
+    const [first, second] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`];
+    one.expect(() => undefined);
+    two.expect(() => undefined);
+    await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      replicas: 2,
+      payFrom: 'node-01',
+    });
+    await waitFor('both to be told', () => one.assigned.length + two.assigned.length === 2);
+    one.behave(() => ({ phase: 'starting', digest: first }));
+    await waitFor('the first image', async () => (await get(admin)).digest === first);
+    // A node runs what it was told to run, and the tag otherwise.
+    two.behave(({ digest = second }) => ({ phase: 'running', digest }));
+    const again = await waitFor('the second to be told anew', () => two.assigned[1]);
+    one.behave(() => ({ phase: 'running', digest: first }));
+    const up = await reaches(admin, 'running');
+
+    expect(two.assigned[0]?.digest).toBeUndefined();
+    expect(again).toMatchObject({ generation: 2, digest: first, spec: { image: 'app:1' } });
+    // Another container, or its node would keep the one that it has.
+    expect(again.specHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(again.specHash).not.toBe(two.assigned[0]?.specHash);
+    expect(up.instances.map(({ digest }) => digest)).toEqual([first, first]);
+    expect(up.digest).toBe(first);
+    expect([one.assigned.length, two.assigned.length]).toEqual([1, 2]);
+  });
+
+  it('makes replicas of another image again one at a time once it has come up', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02');
+    const [first, second] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`];
+    await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      replicas: 3,
+      payFrom: 'node-01',
+    });
+    await reaches(admin, 'running');
+    two.behave(() => ({ phase: 'running', digest: first }));
+    await waitFor('the image to be known', async () => (await get(admin)).digest === first);
+    // Both were lost to an engine, and fetched anew when the tag had moved.
+    const held = one.assigned.length;
+    one.expect(({ generation }) => (generation > 1 ? undefined : { phase: 'running' }));
+    one.report(
+      [...one.held.values()].map((of) => one.said(of, { phase: 'running', digest: second })),
+    );
+    await waitFor('one of them to be told anew', () => one.assigned.length === held + 1);
+    const during = one.assigned.slice(held);
+    one.behave(({ digest = second }) => ({ phase: 'running', digest }));
+    await waitFor('the other one', () => one.assigned.length === held + 2);
+    await waitFor('one image', async () => {
+      const { instances } = await get(admin);
+      return instances.every(({ digest }) => digest === first);
+    });
+
+    expect(held).toBe(2);
+    expect(during).toMatchObject([{ digest: first, generation: 2 }]);
+  });
+
+  it('is fetched anew when it is updated with --pull always, also where nothing else changes', async () => {
+    await using world = await remoteWorld();
+    const { admin } = world;
+    await using node = await worker(world, 'node-01');
+    let tag = `sha256:${'1'.repeat(64)}`;
+    node.expect(({ digest = tag }) => ({ phase: 'running', digest }));
+    await admin.call('containers.deploy', {
+      name: 'web',
+      image: 'app:1',
+      pull: 'always',
+      payFrom: 'node-01',
+    });
+    await reaches(admin, 'running');
+    tag = `sha256:${'2'.repeat(64)}`;
+
+    await admin.call('containers.update', { container: 'web', pull: 'always' });
+    await waitFor('the new image', async () => (await get(admin)).digest === tag);
+    const renewed = await reaches(admin, 'running');
+    const back = await admin.call('containers.rollback', { container: 'web' });
+    await waitFor('the image before', () => node.assigned.length === 3);
+
+    expect(renewed).toMatchObject({ revision: 2, digest: tag });
+    expect(back).toMatchObject({ revision: 3, digest: `sha256:${'1'.repeat(64)}` });
+    const hashes = node.assigned.map(({ specHash }) => specHash);
+    expect(hashes[0]).toBe(hashes[2]);
+    expect(hashes[0]).not.toBe(hashes[1]);
+    expect(node.assigned[1]?.digest).toBeUndefined();
+  });
+
   it('holds the room of both revisions until one of them is gone, and is refused when there is none', async () => {
     await using world = await remoteWorld();
     const { admin } = world;

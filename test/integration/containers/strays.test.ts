@@ -30,7 +30,12 @@ async function reconciling(runtime: MemoryRuntime) {
     files: await WorkFiles.open(directory, nothing),
     secrets: new SecretFiles(directory),
     allowBind: [],
-    lent: { openLease: () => Promise.resolve(undefined), closeLease: done },
+    lent: {
+      openLease: () => Promise.resolve(undefined),
+      closeLease: done,
+      keep: () => Promise.resolve(Infinity),
+      doubt: nothing,
+    },
     meter: { end: done, forget: done },
     engine: new Engine(() => Promise.resolve(runtime), done, log),
     log,

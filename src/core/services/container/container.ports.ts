@@ -97,6 +97,8 @@ export interface Lease {
   readonly leavingAt?: Date;
   readonly endedAt?: Date;
   readonly endReason?: string;
+  /** It had found another image than its revision has, and is made again with that one: as another container to its node. */
+  readonly isPinnedAnew: boolean;
   readonly observedGeneration: number;
   readonly phase: ReplicaPhase;
   readonly report: Reported;
@@ -185,6 +187,8 @@ export interface ContainerStore {
   usage(id: string, since: Date | undefined): Promise<readonly LeaseUsage[]>;
   /** Those that time, or what befell a node, has to be worked on: a page, after an id. */
   toTend(after: string | undefined): Promise<readonly string[]>;
+  /** Those of which a replica has no place: some hundreds, the longest first. */
+  waiting(): Promise<readonly ContainerState[]>;
 }
 
 /** Nodes, as far as containers ask for them. */

@@ -94,7 +94,8 @@ export class ContainerService {
       (state, rooms) => {
         const at = now();
         const spec = specAfter(state, change);
-        requireConfined(spec, specNow(state), caller);
+        const isRenewed = isRenewal(change, spec);
+        requireConfined(spec, isRenewed ? undefined : specNow(state), caller);
         const kept = Object.entries({ ...state.container.labels, ...labels }).filter(
           ([key]) => !removeLabels.includes(key),
         );
@@ -105,9 +106,10 @@ export class ContainerService {
             ? []
             : ['labels']),
         ];
-        if (parts.length === 0) return state;
-        const changed = edited(state, relabelled, at, parts);
-        const revised = withRoom(withRevision(changed, this.#made(spec, caller, at)), rooms);
+        if (parts.length === 0 && !isRenewed) return state;
+        const changed = edited(state, relabelled, at, parts.length === 0 ? ['image'] : parts);
+        const made = this.#made(spec, caller, at, isRenewed ? newId() : '');
+        const revised = withRoom(withRevision(changed, made), rooms);
         return onward(revised, at, { rooms, newId, isRequired: false });
       },
       ifVersion,
@@ -224,6 +226,8 @@ export class ContainerService {
         const changed = edited(before, {}, at, ['revision']);
         const revised = withRevision(changed, {
           ...this.#made(found.spec, caller, at),
+          // The same image of two that one tag has had.
+          specHash: found.specHash,
           ...(found.digest === undefined ? {} : { digest: found.digest }),
         });
         return onward(withRoom(revised, rooms), at, { rooms, newId, isRequired: false });
@@ -232,8 +236,10 @@ export class ContainerService {
     );
   }
 
-  #made(spec: ContainerSpec, { name: createdBy }: Caller, createdAt: Date) {
-    return { spec, specHash: this.#deps.hash(canonicalJson(spec)), createdAt, createdBy };
+  /** @param mark - tells it from others of the same spec. */
+  #made(spec: ContainerSpec, { name: createdBy }: Caller, createdAt: Date, mark = '') {
+    const specHash = this.#deps.hash(`${canonicalJson(spec)}${mark}`);
+    return { spec, specHash, createdAt, createdBy };
   }
 
   #order(ref: string, rule: (state: ContainerState) => ContainerState): Promise<ContainerDetails> {
@@ -263,6 +269,11 @@ export class ContainerService {
     if (state && state.container.desired !== 'removed') return state;
     throw notFound(ref);
   }
+}
+
+/** Whether the image is to be fetched anew, whatever else changes: a tag may have moved, a digest never does. */
+function isRenewal({ pull }: SpecChange, { image }: ContainerSpec): boolean {
+  return pull === 'always' && !image.includes('@');
 }
 
 function specAfter(state: ContainerState, change: SpecChange): ContainerSpec {

@@ -1,5 +1,5 @@
 import type { UsageRecord } from '../../types/models/container.js';
-import type { ContainerStore, LeaseWord } from './container.ports.js';
+import type { ContainerState, ContainerStore, LeaseWord, NodeRoom } from './container.ports.js';
 import type {
   LeaseAssignment,
   LeaseStore,
@@ -23,7 +23,7 @@ export interface SecretValues {
 }
 
 interface Deps {
-  readonly store: Pick<ContainerStore, 'alter' | 'place' | 'toTend'>;
+  readonly store: Pick<ContainerStore, 'alter' | 'place' | 'toTend' | 'waiting' | 'rooms'>;
   readonly leases: LeaseStore;
   readonly secrets: SecretValues;
   readonly newId: () => string;
@@ -98,6 +98,36 @@ export class LeaseService {
       if (last === undefined) break;
     }
     return count;
+  }
+
+  /**
+   * Gives those a place that wait for one, as far as there is room. Those that have none cost a look, and nobody waits for a lock.
+   * Answers how many are otherwise than before.
+   */
+  async seekRoom(signal: AbortSignal): Promise<number> {
+    const { store } = this.#deps;
+    const waiting = await store.waiting();
+    if (waiting.length === 0) return 0;
+    let rooms = await store.rooms();
+    let count = 0;
+    for (const state of waiting) {
+      if (signal.aborted) break;
+      if (!this.#gains(state, rooms)) continue;
+      await this.#tendOne(state.container.id);
+      rooms = await store.rooms();
+      count += 1;
+    }
+    return count;
+  }
+
+  /** Whether it would be otherwise, by what rooms there were a moment ago. */
+  #gains(before: ContainerState, rooms: readonly NodeRoom[]): boolean {
+    const { newId, now } = this.#deps;
+    const after = onward(before, now(), { rooms, newId, isRequired: false });
+    return (
+      after.leases.length > before.leases.length ||
+      after.container.status !== before.container.status
+    );
   }
 
   async #tendOne(id: string): Promise<void> {

@@ -34,7 +34,7 @@ export function noteWords(
         ? revision
         : { ...revision, digest };
     }),
-    events: [...state.events, ...changed.map((lease) => told(lease))],
+    events: [...state.events, ...changed.map((lease) => changedEvent(lease))],
   };
 }
 
@@ -52,7 +52,7 @@ function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
 }
 
 /** Whether what a node says of an image is said of that revision: not of the one that ran before it, or that runs again. */
-function hasFound(lease: Lease, { revision, specHash }: StoredRevision): boolean {
+export function hasFound(lease: Lease, { revision, specHash }: StoredRevision): boolean {
   const { report, generation, observedGeneration } = lease;
   return (
     lease.revision === revision &&
@@ -107,7 +107,8 @@ function lostEvent({ id, replica, node }: Lease, waits: boolean): ContainerEvent
   return { type: 'container.replica-lost', payload };
 }
 
-function told(lease: Lease): ContainerEvent {
+/** What is known of a replica from now on. */
+export function changedEvent(lease: Lease): ContainerEvent {
   const { id, replica, node, revision, generation, observedGeneration, report } = lease;
   const payload = {
     lease: id,

@@ -4,6 +4,7 @@ import type { ContainerState, Lease } from './container.ports.js';
 import { canonicalJson } from './canonical.js';
 import { isSettled, living, revisionOf } from './container-status.js';
 import { demandOf } from './defaults.js';
+import { hasFound } from './notes.js';
 
 /** What does not pass by itself: trying again would not help. */
 const FINAL: ReadonlySet<string> = new Set([
@@ -23,6 +24,8 @@ const MAX_FAILURES = 3;
 export type Step =
   /** The next replica moves to the revision. */
   | { readonly kind: 'advance'; readonly lease: string; readonly revision: number }
+  /** A replica has found another image than its revision has: it is made again with that one. */
+  | { readonly kind: 'pin-anew'; readonly lease: string }
   /** A replica that is one too many. */
   | { readonly kind: 'leave'; readonly lease: string; readonly reason: string }
   /** These have no place. */
@@ -50,13 +53,13 @@ export function nextSteps(state: ContainerState): readonly Step[] {
   if (broken && stableRevision !== undefined && stableRevision !== revision) {
     return [{ kind: 'roll-back', to: stableRevision, because: broken }];
   }
+  const kept = all.filter(({ replica }) => replica <= replicas);
+  const strange = otherImages(kept, state);
   return [
     ...surplus(all, replicas),
     ...missing(all, replicas, stableRevision ?? revision),
-    ...moves(
-      all.filter(({ replica }) => replica <= replicas),
-      state,
-    ),
+    // Nothing is up everywhere that is not the same everywhere.
+    ...(strange.length > 0 ? strange : moves(kept, state)),
   ];
 }
 
@@ -89,6 +92,25 @@ function moves(all: readonly Lease[], state: ContainerState): readonly Step[] {
 function holdsMore(all: readonly Lease[], spec: ContainerSpec): boolean {
   const needed = canonicalJson(demandOf(spec));
   return all.some(({ reserved }) => canonicalJson(reserved) !== needed);
+}
+
+/**
+ * A tag may move while replicas fetch it at the same time, and the digest that was told first is that of the revision. Once that has come up
+ * they are made again one at a time.
+ */
+function otherImages(all: readonly Lease[], state: ContainerState): readonly Step[] {
+  const { revision, stableRevision } = state.container;
+  const made = revisionOf(state, revision);
+  if (made.digest === undefined) return [];
+  const there = all.filter((lease) => lease.revision === revision);
+  const strange = there.filter(
+    (lease) => !lease.isPinnedAnew && hasFound(lease, made) && lease.report.digest !== made.digest,
+  );
+  const steps = strange.map(({ id }): Step => ({ kind: 'pin-anew', lease: id }));
+  if (stableRevision !== revision) return steps;
+  const [first] = strange;
+  const isQuiet = there.every((lease) => lease === first || isSettled(lease));
+  return isQuiet ? steps.slice(0, 1) : [];
 }
 
 function surplus(all: readonly Lease[], replicas: number): readonly Step[] {

@@ -17,6 +17,7 @@ import {
   requireAllPlaced,
   withMore,
 } from './placement.js';
+import { changedEvent } from './notes.js';
 import { nextSteps, type Step } from './rollout.js';
 
 /** Steps that one change may take by itself: more would be a rule that undoes its own work. */
@@ -125,8 +126,11 @@ function take(
       return withLease(state, step.lease, (lease) => ({
         ...lease,
         revision: step.revision,
+        isPinnedAnew: false,
         generation: lease.generation + 1,
       }));
+    case 'pin-anew':
+      return pinnedAnew(state, step.lease);
     case 'leave':
       return withLease(state, step.lease, (lease) => ({
         ...lease,
@@ -140,6 +144,17 @@ function take(
     default:
       return failed(state, step.because, now);
   }
+}
+
+/** Its node takes it for another container, and gets the image of the revision with it. */
+function pinnedAnew(state: ContainerState, id: string): ContainerState {
+  const after = withLease(state, id, (lease) => ({
+    ...lease,
+    isPinnedAnew: true,
+    generation: lease.generation + 1,
+  }));
+  const told = after.leases.filter((lease) => lease.id === id).map((lease) => changedEvent(lease));
+  return { ...after, events: [...after.events, ...told] };
 }
 
 /** Nothing of the revision before is needed any more, nor the room that was held for it. */
@@ -159,7 +174,7 @@ function rolledBack(state: ContainerState, to: number, because: Lease, now: Date
   const { reason = 'It did not come up.', code = 'CONTAINER_ROLLED_BACK' } = because.report;
   const back = state.leases.map((lease) =>
     lease.revision === revision && !lease.leavingAt
-      ? { ...lease, revision: to, generation: lease.generation + 1 }
+      ? { ...lease, revision: to, isPinnedAnew: false, generation: lease.generation + 1 }
       : lease,
   );
   return {
@@ -252,6 +267,7 @@ function withPlaces(
     generation: 1,
     reserved: request.demand,
     createdAt: now,
+    isPinnedAnew: false,
     observedGeneration: 0,
     phase: 'assigned',
     report: {},

@@ -4,7 +4,7 @@ import type { ContainerState, MissingSecrets, Nodes, StoredRevision } from './co
 
 import { AppError } from '../../types/errors/app-error.js';
 import { revisionOf } from './container-status.js';
-import { secretsOf, unconfinedParts } from './defaults.js';
+import { changedParts, secretsOf, unconfinedParts } from './defaults.js';
 
 /** What it is to be at this moment. */
 export function specNow(state: ContainerState): ContainerSpec {
@@ -28,16 +28,19 @@ export function withRevision(
   };
 }
 
-/** Whoever may not give a safe default up, may leave it given up, as somebody did who may. @throws {AppError} PERMISSION_DENIED. */
+/**
+ * A safe default is given up for one spec: another program, or the same with another environment, is for somebody to allow who may.
+ * @param before - what was allowed; absent where all of it is to be.
+ * @throws {AppError} PERMISSION_DENIED.
+ */
 export function requireConfined(
   spec: ContainerSpec,
   before: ContainerSpec | undefined,
   caller: Caller,
 ): void {
   if (caller.permissions.has('containers:unconfined')) return;
-  const known = new Set(before ? unconfinedParts(before) : []);
-  const parts = unconfinedParts(spec).filter((part) => !known.has(part));
-  if (parts.length === 0) return;
+  const parts = unconfinedParts(spec);
+  if (parts.length === 0 || (before && changedParts(before, spec).length === 0)) return;
   throw new AppError(
     'PERMISSION_DENIED',
     `${caller.name} lacks containers:unconfined, which this needs: ${parts.join(', ')}.`,

@@ -151,7 +151,7 @@ async function updateLease(tx: Transaction<unknown>, lease: Lease): Promise<void
     update container_leases set revision = ${lease.revision}, desired = ${lease.desired}, restart = ${lease.restart},
       generation = ${lease.generation}, cpu_millis = ${reserved.cpuMillis}, memory_bytes = ${reserved.memoryBytes},
       host_ports = ${[...reserved.hostPorts]}, leaving_at = ${lease.leavingAt ?? null}, ended_at = ${lease.endedAt ?? null},
-      end_reason = ${lease.endReason ?? null}, observed_generation = ${lease.observedGeneration}, phase = ${lease.phase},
+      end_reason = ${lease.endReason ?? null}, is_pinned_anew = ${lease.isPinnedAnew}, observed_generation = ${lease.observedGeneration}, phase = ${lease.phase},
       report = ${JSON.stringify(lease.report)}::jsonb, observed_at = ${lease.observedAt ?? null}
     where id = ${lease.id}`.execute(tx);
 }

@@ -173,6 +173,21 @@ export class ContainerRepository implements ContainerStore {
     return rows.map(({ id }) => id);
   }
 
+  async waiting(): Promise<readonly ContainerState[]> {
+    const { rows } = await sql<{ id: string }>`
+      select c.id from containers c
+      where c.removed_at is null and c.desired <> 'removed' and c.replicas <>
+        (select count(*) from container_leases l where l.container_id = c.id and l.ended_at is null and l.leaving_at is null)
+      order by c.status_since, c.id limit ${TENDED_AT_ONCE}`.execute(this.#db);
+    if (rows.length === 0) return [];
+    const states = await readStates(
+      this.#db,
+      rows.map(({ id }) => id),
+    );
+    const byId = new Map(states.map((state) => [state.container.id, state]));
+    return rows.flatMap(({ id }) => byId.get(id) ?? []);
+  }
+
   async #change(
     tx: Transaction<unknown>,
     ref: string,

@@ -58,6 +58,7 @@ interface LeaseRow {
   readonly leaving_at: Date | null;
   readonly ended_at: Date | null;
   readonly end_reason: string | null;
+  readonly is_pinned_anew: boolean;
   readonly observed_generation: string;
   readonly phase: ReplicaPhase;
   readonly report: Reported;
@@ -166,6 +167,7 @@ function toLease(row: LeaseRow): Lease {
     ...(row.leaving_at === null ? {} : { leavingAt: row.leaving_at }),
     ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
     ...(row.end_reason === null ? {} : { endReason: row.end_reason }),
+    isPinnedAnew: row.is_pinned_anew,
     observedGeneration: Number(row.observed_generation),
     phase: row.phase,
     report: row.report,

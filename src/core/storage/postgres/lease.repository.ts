@@ -76,7 +76,8 @@ export class LeaseRepository implements LeaseStore {
   ): Promise<readonly LeaseAssignment[]> {
     const { rows } = await sql<AssignmentRow>`
       select l.id, l.generation, l.container_id, coalesce(c.former_name, c.name) as container_name, c.volumes_of, c.owner_id, l.replica,
-        l.desired, l.restart, r.spec_hash, r.spec, r.digest
+        l.desired, l.restart, r.spec, r.digest, case when l.is_pinned_anew
+          then encode(sha256(convert_to(r.spec_hash || r.digest, 'UTF8')), 'hex') else r.spec_hash end as spec_hash
       from container_leases l join containers c on c.id = l.container_id
         join container_revisions r on r.container_id = l.container_id and r.revision = l.revision
         join node_agents a on a.node_id = l.node_id and a.session_id = ${sessionId}
