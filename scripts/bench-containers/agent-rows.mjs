@@ -42,8 +42,8 @@ export async function agentRows({ engine, docker, made, cgroups, add }) {
   };
   made.defer(end);
   await fleet.allUp();
-  for (const row of await lookRows(fleet, parts)) add(row);
-  for (const row of await tickRows(fleet, parts)) add(row);
+  for (const found of await lookRows(fleet, parts)) add(found);
+  for (const found of await tickRows(fleet, parts)) add(found);
   await end();
   await docker('rm', '-f', ...fleet.running().map(({ container }) => container));
 }
