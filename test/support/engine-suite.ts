@@ -223,6 +223,28 @@ export function engineSuite(name: string, start: () => Promise<TestEngine>): voi
       await waitFor('the command to go', async () => (await there()) === '');
     });
 
+    it('ends a container sooner than it was told to at first', { timeout: 60_000 }, async () => {
+      const [stopped, removed] = [
+        await run('trap "" TERM; while :; do sleep 0.1; done'),
+        await run('trap "" TERM; while :; do sleep 0.1; done'),
+      ];
+      const over = new AbortController();
+      const stops = [stopped, removed].map((id) => world.runtime.stop(id, 3_600, over.signal));
+      const letGo = Promise.allSettled(stops);
+      // By then the engine has heard of both.
+      for (const id of [stopped, removed]) await world.runtime.inspect(id);
+      over.abort();
+      expect((await letGo).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+
+      await world.runtime.stop(stopped, 1);
+      await world.runtime.remove(removed);
+
+      expect(await world.runtime.inspect(stopped)).toMatchObject({ state: 'exited' });
+      await expect(world.runtime.inspect(removed)).rejects.toMatchObject({
+        code: 'RUNTIME_NOT_FOUND',
+      });
+    });
+
     it('tells a command that ends with 127 from one that is not there', async () => {
       const id = await run(stays);
       expect(await say(id, 'no-such-program')).toMatchObject({ exitCode: 127 });

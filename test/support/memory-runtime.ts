@@ -74,6 +74,8 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly journal: string[] = [];
   readonly execs: { readonly container: string; readonly request: ExecRequest }[] = [];
   readonly sizes: TerminalSize[] = [];
+  /** Of every stop, in order. */
+  readonly graces: number[] = [];
   /** Runs before each call, with what it is about: throws, or waits, in its place. */
   before: ((call: TwinCall, about: string) => Promise<void> | void) | undefined;
   /** Answers an exec in the place of the programs. */
@@ -239,8 +241,9 @@ export class MemoryRuntime implements ContainerRuntime {
     this.#run(kept);
   }
 
-  async stop(id: string, _graceSeconds: number): Promise<void> {
-    await this.#call('stop', id);
+  async stop(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    this.graces.push(graceSeconds);
+    await unlessAborted(this.#call('stop', id), signal);
     const kept = this.container(id);
     clearTimeout(kept.retry);
     if (kept.state !== 'running' && kept.state !== 'restarting') return;
@@ -450,6 +453,18 @@ export class MemoryRuntime implements ContainerRuntime {
     signal.addEventListener('abort', () => resolve(), { once: true });
     await promise;
     this.#waiting.delete(resolve);
+  }
+}
+
+/** Nobody waits for it any more once the signal aborts. */
+async function unlessAborted(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([done, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

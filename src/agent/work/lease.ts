@@ -58,6 +58,8 @@ export interface SeenLease {
   readonly containers: readonly SeenContainer[];
   /** Nothing is tried before. */
   readonly notBeforeMs: number;
+  /** It was taken away while it was being stopped: it has had time to end. */
+  readonly isLate?: boolean;
 }
 
 /** The lease unchanged, where it may become part of a path: of a folder, or of a cgroup. @throws {AppError} INTERNAL: it is no id. */
