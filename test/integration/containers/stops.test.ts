@@ -112,6 +112,6 @@ describe('a container that takes an hour to stop', () => {
     end();
     node.connect();
 
-    await node.phase(web.lease, 'stopped', 2);
+    expect(await node.phase(web.lease, 'stopped', 2)).toMatchObject({ generation: 2 });
   });
 });
