@@ -18,7 +18,7 @@ import type {
 import { imageName } from '../../src/core/platform/common/engine/image-name.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { type ErrorCode } from '../../src/core/types/errors/codes.js';
-import { justAfter, type Kept, listed } from './memory-container.js';
+import { justAfter, type Kept, listed, unlessAborted } from './memory-container.js';
 import { type TwinProgram, TwinSession } from './memory-exec.js';
 
 export type { TwinProgram } from './memory-exec.js';
@@ -453,18 +453,6 @@ export class MemoryRuntime implements ContainerRuntime {
     signal.addEventListener('abort', () => resolve(), { once: true });
     await promise;
     this.#waiting.delete(resolve);
-  }
-}
-
-/** Nobody waits for it any more once the signal aborts. */
-async function unlessAborted(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([done, aborted.promise]);
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
 }
 
