@@ -223,6 +223,60 @@ export function engineSuite(name: string, start: () => Promise<TestEngine>): voi
       await waitFor('the command to go', async () => (await there()) === '');
     });
 
+    it('ends with a command what it has started, and nothing else', async () => {
+      const id = await run(stays);
+      const there = async () =>
+        (await say(id, 'ps -o args | grep "[s]leep 47[0-9][0-9]" | sort; :')).stdout
+          .split('\n')
+          .filter((line) => line !== '');
+      const other = await world.runtime.exec(id, execOf({ args: ['/bin/sleep', '4700'] }));
+      // A child, one of a child, one whose parent has ended, and one that is no more of its session.
+      const script =
+        'sleep 4701 & sh -c "sleep 4702; :" & (sleep 4703 &) ; setsid sleep 4704 & wait';
+      const session = await world.runtime.exec(id, execOf(sh(script, {})));
+      await waitFor('all of it to run', async () => (await there()).length >= 6);
+
+      session.close();
+      await waitFor('it to go', async () => (await there()).length <= 1);
+
+      expect(await there()).toEqual(['/bin/sleep 4700']);
+      other.close();
+    });
+
+    it('leaves alone what a command that has ended has left running', async () => {
+      const id = await run(stays);
+      const script = 'sleep 4720 >/dev/null 2>&1 </dev/null & echo left';
+      const session = await world.runtime.exec(id, execOf(sh(script, {})));
+      expect(await outcome(session)).toMatchObject({ stdout: 'left\n', exitCode: 0 });
+
+      session.close();
+
+      const { stdout } = await say(id, 'sleep 0.3; ps -o args | grep "[s]leep 4720"; :');
+      expect(stdout).toBe('sleep 4720\n');
+    });
+
+    it('ends a container sooner than it was told to at first', { timeout: 60_000 }, async () => {
+      const [stopped, removed] = [
+        await run('trap "" TERM; while :; do sleep 0.1; done'),
+        await run('trap "" TERM; while :; do sleep 0.1; done'),
+      ];
+      const over = new AbortController();
+      const stops = [stopped, removed].map((id) => world.runtime.stop(id, 3_600, over.signal));
+      const letGo = Promise.allSettled(stops);
+      // By then the engine has heard of both.
+      for (const id of [stopped, removed]) await world.runtime.inspect(id);
+      over.abort();
+      expect((await letGo).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+
+      await world.runtime.stop(stopped, 1);
+      await world.runtime.remove(removed);
+
+      expect(await world.runtime.inspect(stopped)).toMatchObject({ state: 'exited' });
+      await expect(world.runtime.inspect(removed)).rejects.toMatchObject({
+        code: 'RUNTIME_NOT_FOUND',
+      });
+    });
+
     it('tells a command that ends with 127 from one that is not there', async () => {
       const id = await run(stays);
       expect(await say(id, 'no-such-program')).toMatchObject({ exitCode: 127 });

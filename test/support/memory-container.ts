@@ -37,3 +37,18 @@ export function justAfter(at: string): string {
   const iso = new Date(Number(later / 1_000_000n)).toISOString();
   return `${iso.slice(0, -1)}${String(later % 1_000_000n).padStart(6, '0')}Z`;
 }
+
+/** Nobody waits for it any more once the signal aborts. */
+export async function unlessAborted(
+  done: Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([done, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}

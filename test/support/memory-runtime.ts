@@ -18,7 +18,7 @@ import type {
 import { imageName } from '../../src/core/platform/common/engine/image-name.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { type ErrorCode } from '../../src/core/types/errors/codes.js';
-import { justAfter, type Kept, listed } from './memory-container.js';
+import { justAfter, type Kept, listed, unlessAborted } from './memory-container.js';
 import { type TwinProgram, TwinSession } from './memory-exec.js';
 
 export type { TwinProgram } from './memory-exec.js';
@@ -74,6 +74,8 @@ export class MemoryRuntime implements ContainerRuntime {
   readonly journal: string[] = [];
   readonly execs: { readonly container: string; readonly request: ExecRequest }[] = [];
   readonly sizes: TerminalSize[] = [];
+  /** Of every stop, in order. */
+  readonly graces: number[] = [];
   /** Runs before each call, with what it is about: throws, or waits, in its place. */
   before: ((call: TwinCall, about: string) => Promise<void> | void) | undefined;
   /** Answers an exec in the place of the programs. */
@@ -239,8 +241,9 @@ export class MemoryRuntime implements ContainerRuntime {
     this.#run(kept);
   }
 
-  async stop(id: string, _graceSeconds: number): Promise<void> {
-    await this.#call('stop', id);
+  async stop(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    this.graces.push(graceSeconds);
+    await unlessAborted(this.#call('stop', id), signal);
     const kept = this.container(id);
     clearTimeout(kept.retry);
     if (kept.state !== 'running' && kept.state !== 'restarting') return;

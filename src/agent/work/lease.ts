@@ -60,6 +60,8 @@ export interface SeenLease {
   readonly notBeforeMs: number;
   /** One that is to go has yet to let go of a volume of it. */
   readonly isVolumeHeld?: boolean;
+  /** It was taken away while it was being stopped: it has had time to end. */
+  readonly isLate?: boolean;
 }
 
 /** The lease unchanged, where it may become part of a path: of a folder, or of a cgroup. @throws {AppError} INTERNAL: it is no id. */

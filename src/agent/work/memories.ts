@@ -15,6 +15,8 @@ export interface Memory {
   losses: number;
   notBeforeMs: number;
   failure: Failure | undefined;
+  /** It was taken away while it was being stopped. */
+  isLate: boolean;
   /** The image that was found last, and for which spec. */
   image: { readonly of: string; readonly digest: string } | undefined;
   /** What a container wrote last, and of which run of it. */
@@ -47,6 +49,7 @@ export class Memories {
       losses: 0,
       notBeforeMs: 0,
       failure: undefined,
+      isLate: false,
       image: undefined,
       words: undefined,
     };

@@ -21,6 +21,8 @@ export const SETTLE_MS = 100;
 export const UPDATE_SETTLE_MS = 5_000;
 /** Beyond what the check itself allows. */
 const HEALTH_GRACE_MS = 30_000;
+/** What is taken away while it is being stopped has no longer than that. */
+const LATE_STOP_SECONDS = 10;
 /** How long something that nobody knows is left alone, with the work complete. */
 const STRAY_GRACE_MS = 5 * 60_000;
 
@@ -87,7 +89,12 @@ function planEnd(record: LeaseRecord, seen: SeenLease, withVolumes: boolean): Le
   );
   const names = withVolumes ? [...new Set(volumes)] : [];
   const drop = names.map((name): Step => ({ kind: 'remove-volume', name }));
-  return { steps: [...gone(record, seen.containers), ...drop, { kind: 'end' }] };
+  const away = gone(record, seen.containers).map((step) =>
+    step.kind === 'stop' && seen.isLate === true
+      ? { ...step, graceSeconds: Math.min(step.graceSeconds, LATE_STOP_SECONDS) }
+      : step,
+  );
+  return { steps: [...away, ...drop, { kind: 'end' }] };
 }
 
 function planStopped(record: LeaseRecord, seen: SeenLease): LeasePlan {

@@ -53,6 +53,10 @@ export interface ReconcilerParts extends StepParts {
 
 interface Run {
   readonly stop: AbortController;
+  /** Stops are not waited for any more. */
+  readonly hurry: AbortController;
+  /** It takes away what the lease has. */
+  readonly isEnd: boolean;
   readonly ended: Promise<void>;
   doing: Step['kind'] | undefined;
 }
@@ -91,10 +95,20 @@ export class Reconciler {
 
   /** What a lease is to be is otherwise: what was under way for it is of no use, and what failed may work now. */
   changed(lease: string): void {
-    this.#runs.get(lease)?.stop.abort();
     this.#memories.startOver(lease);
+    this.#cutShort(lease);
     this.#parts.onLease(lease);
     this.wake();
+  }
+
+  /** A stop is waited for, unless the lease has been taken away since: then what is left of it goes soon. */
+  #cutShort(lease: string): void {
+    const run = this.#runs.get(lease);
+    run?.stop.abort();
+    const record = this.#parts.files.state.leases.get(lease);
+    if (!run || run.isEnd || !record?.ending) return;
+    if (run.doing === 'stop' || run.doing === 'restart') this.#memories.of(lease).isLate = true;
+    run.hurry.abort();
   }
 
   /** Its process is gone, and no event said so. */
@@ -149,7 +163,10 @@ export class Reconciler {
     } finally {
       over.abort();
       this.#health.close();
-      for (const { stop } of this.#runs.values()) stop.abort();
+      for (const { stop, hurry } of this.#runs.values()) {
+        stop.abort();
+        hurry.abort();
+      }
       await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
       await events;
     }
@@ -234,7 +251,9 @@ export class Reconciler {
     const match = matching(containers, effective(record).specHash);
     if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
     const isVolumeHeld = waitsForVolumes(record, this.#parts.files.state.leases);
-    const seen = { containers, notBeforeMs: memory.notBeforeMs, isVolumeHeld };
+    if (!record.ending) memory.isLate = false;
+    const { notBeforeMs, isLate } = memory;
+    const seen = { containers, notBeforeMs, isLate, isVolumeHeld };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);
     if (steps.length === 0) {
       // An engine that starts it again at once shows it as running all the while: only a close look tells whether it has stayed up.
@@ -249,9 +268,10 @@ export class Reconciler {
   }
 
   #begin(lease: string, steps: readonly Step[], runtime: ContainerRuntime): void {
-    const stop = new AbortController();
+    const [stop, hurry] = [new AbortController(), new AbortController()];
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const run: Run = { stop, ended, doing: undefined };
+    const isEnd = this.#parts.files.state.leases.get(lease)?.ending !== undefined;
+    const run: Run = { stop, hurry, isEnd, ended, doing: undefined };
     this.#runs.set(lease, run);
     const take = async () => {
       try {
@@ -259,6 +279,7 @@ export class Reconciler {
           runtime,
           lease,
           signal: stop.signal,
+          hurry: hurry.signal,
           onStep: ({ kind }) => {
             run.doing = kind;
             if (kind !== 'settle') this.#parts.onLease(lease);

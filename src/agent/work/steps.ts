@@ -40,7 +40,10 @@ export interface StepParts {
 export interface StepRun {
   readonly runtime: ContainerRuntime;
   readonly lease: string;
+  /** What is to be done is otherwise. A stop that was begun goes on all the same: only what has ended is started again. */
   readonly signal: AbortSignal;
+  /** Nor is a stop waited for any more: this process ends, or the container is to go sooner. */
+  readonly hurry: AbortSignal;
   readonly onStep: (step: Step) => void;
   readonly onImage: (of: Held, image: FoundImage) => void;
   /** It did not come up. Resolves when what follows from it lies on the disk. */
@@ -78,14 +81,19 @@ export class Steps {
     for (const step of steps) {
       if (run.signal.aborted) return;
       run.onStep(step);
-      const gate = step.kind === 'pull' ? this.#pulls : this.#steps;
       try {
-        await gate.pass(() => this.#take(step, run, context));
+        await this.#inTurn(step, () => this.#take(step, run, context));
       } catch (error) {
         if (run.signal.aborted) return;
         throw new StepError(failureOf(step, error), context.made, error);
       }
     }
+  }
+
+  /** How long a container takes to end is its member's to say, up to an hour: that holds nobody's turn. */
+  #inTurn(step: Step, take: () => Promise<void>): Promise<void> {
+    if (step.kind === 'stop' || step.kind === 'restart') return take();
+    return (step.kind === 'pull' ? this.#pulls : this.#steps).pass(take);
   }
 
   async #take(step: Step, run: StepRun, context: Context): Promise<void> {
@@ -107,7 +115,7 @@ export class Steps {
       }
       case 'stop':
         if (step.hold) await this.#hold(lease, step.container);
-        return gone(runtime.stop(step.container, step.graceSeconds));
+        return gone(runtime.stop(step.container, step.graceSeconds, run.hurry));
       case 'hold':
         return this.#hold(lease, step.container);
       case 'remove':
@@ -202,14 +210,15 @@ export class Steps {
    */
   async #restart(run: StepRun, step: Step & { kind: 'restart' }): Promise<void> {
     const { files } = this.#parts;
-    const { runtime, lease } = run;
+    const { runtime, lease, hurry } = run;
     const { container, number, startedAt, graceSeconds } = step;
     const restarting = { number, container, startedAt };
     await files.note(lease, (record) => ({ ...record, restarting }));
-    await runtime.stop(container, graceSeconds);
+    await runtime.stop(container, graceSeconds, hurry);
     const record = files.state.leases.get(lease);
-    if (!record || !(await this.#started(run, container, effective(record)))) return;
-    await files.note(lease, (now) => restarted(released(now), number));
+    if (!record) return;
+    const isUp = await this.#steps.pass(() => this.#started(run, container, effective(record)));
+    if (isUp) await files.note(lease, (now) => restarted(released(now), number));
   }
 
   async #settle(lease: string, of: Held, image: FoundImage | undefined): Promise<void> {

@@ -64,6 +64,7 @@ export class UsageJournal {
   #sizeBytes = 0;
   #writtenBytes = 0;
   #queue: Promise<void> = Promise.resolve();
+  #isLost = false;
 
   private constructor(file: string) {
     this.#file = file;
@@ -81,6 +82,11 @@ export class UsageJournal {
 
   baseline(lease: string): Baseline | undefined {
     return this.#baselines.get(lease);
+  }
+
+  /** The file was not there, or was damaged before its end: what was told of leases that have no baseline is not known. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   /** Leases that have one. */
@@ -139,9 +145,14 @@ export class UsageJournal {
 
   async #read(onDamage: (file: string) => void): Promise<void> {
     const text = await readFile(this.#file, 'utf8').catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return '';
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
+    if (text === undefined) {
+      // It is there from the beginning, so that one that is missing later was lost.
+      this.#isLost = true;
+      return this.#writeAnew();
+    }
     const lines = text.split('\n');
     for (const [i, each] of lines.entries()) {
       const line = each === '' ? {} : parsed(each);
@@ -149,6 +160,7 @@ export class UsageJournal {
       else if (i < lines.length - 1) {
         await copyFile(this.#file, `${this.#file}.damaged`);
         onDamage(`${this.#file}.damaged`);
+        this.#isLost = true;
         return this.#writeAnew();
       }
     }

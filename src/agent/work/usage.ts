@@ -25,6 +25,8 @@ export interface MeterParts {
   readonly interfaces: (pid: number) => Promise<InterfaceCounts | undefined>;
   /** The start of the machine that this is. */
   readonly bootId: string;
+  /** Leases of which nobody knows any more how much was told: they are counted from now on. */
+  readonly lost: ReadonlySet<string>;
   readonly log: Log;
   /** A process is gone that was thought to run. */
   readonly onGone: (lease: string) => void;
@@ -47,7 +49,8 @@ interface Metered {
   running: Running | undefined;
   /** Numbers and counters of the last record. */
   seq: number;
-  cpuAtRecord: number;
+  /** Undefined until the counter has been read, where what was recorded of it is not known. */
+  cpuAtRecord: number | undefined;
   from: Date;
   /** When it was last seen to run. */
   lastLive: Date;
@@ -75,12 +78,14 @@ interface Metered {
 export class Meter {
   readonly #parts: MeterParts;
   readonly #metered = new Map<string, Metered>();
+  readonly #lost: Set<string>;
   readonly #now: () => Date;
   readonly #nowMs: () => number;
   #recording: Promise<void> = Promise.resolve();
 
   constructor(parts: MeterParts) {
     this.#parts = parts;
+    this.#lost = new Set(parts.lost);
     this.#now = parts.now ?? (() => new Date());
     this.#nowMs = parts.nowMs ?? (() => performance.now());
   }
@@ -136,6 +141,7 @@ export class Meter {
   /** The counters of the lease are gone. */
   async forget(lease: string): Promise<void> {
     this.#metered.delete(lease);
+    this.#lost.delete(lease);
     await this.#parts.journal.forget(lease);
   }
 
@@ -156,8 +162,9 @@ export class Meter {
     const isSameRun = baseline?.run !== undefined && baseline.run === running?.run;
     const metered: Metered = {
       running,
-      seq: baseline?.seq ?? 0,
-      cpuAtRecord: baseline?.cpuMicros ?? 0,
+      // By the clock, where none is known: a lease that was forgotten and comes back has no number twice.
+      seq: baseline?.seq ?? now.getTime(),
+      cpuAtRecord: baseline?.cpuMicros ?? (this.#lost.has(lease) ? undefined : 0),
       from: isSameRun ? new Date(baseline.at) : now,
       lastLive: now,
       sampledAtMs: isSameRun
@@ -197,13 +204,15 @@ export class Meter {
       const micros = counters.cpuMicros - (metered.cpuMicros ?? Infinity);
       metered.cpuPercent = micros >= 0 && seconds > 0 ? micros / seconds / 10_000 : undefined;
       metered.cpuMicros = counters.cpuMicros;
+      metered.cpuAtRecord ??= counters.cpuMicros;
     }
     if (running && metered.wasLive) {
       metered.memoryMibSeconds += ((metered.memoryBytes + memoryBytes) / 2 / MIB) * seconds;
     }
     if (running) metered.lastLive = this.#now();
     Object.assign(metered, { sampledAtMs: nowMs, memoryBytes, wasLive: running !== undefined });
-    if (net) count(metered, net);
+    if (net && !metered.net && this.#lost.has(lease)) metered.net = net;
+    else if (net) count(metered, net);
   }
 
   async #record(leases: readonly string[]): Promise<void> {
@@ -243,8 +252,9 @@ export class Meter {
 function recordOf(lease: string, bootId: string, metered: Metered, now: Date) {
   const { cpuMicros, cpuAtRecord, memoryMibSeconds, rxBytes, txBytes, running } = metered;
   // A counter that is smaller than it was began anew.
-  const read = cpuMicros ?? cpuAtRecord;
-  const cpu = read >= cpuAtRecord ? read - cpuAtRecord : read;
+  const before = cpuAtRecord ?? 0;
+  const read = cpuMicros ?? before;
+  const cpu = read >= before ? read - before : read;
   const end = running ? now : metered.lastLive;
   const to = new Date(Math.max(end.getTime(), metered.from.getTime()));
   if (cpu === 0 && isEmpty(metered) && !running) return undefined;

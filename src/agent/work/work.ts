@@ -104,6 +104,7 @@ export class Work {
       lent,
       interfaces,
       bootId,
+      lost: new Set(journal.isLost ? files.state.leases.keys() : []),
       log,
       // Where interfaces cannot be read at all, that says nothing.
       onGone: (lease) => parts.interfaces && this.#reconciler.doubt(lease),

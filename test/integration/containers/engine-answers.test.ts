@@ -7,6 +7,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { waitFor } from '../../support/wait-for.js';
 import { openRuntime } from '../../../src/core/platform/common/engine/open-runtime.js';
 
 const PODMAN = { ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] };
@@ -15,7 +16,7 @@ const GONE = { message: 'container 4711 does not exist in database: no such cont
 
 type Answer = readonly [status: number, body: unknown];
 
-/** An engine that gives these answers, one after the other, the last for ever. */
+/** An engine that gives these answers, one after the other, the last for ever; none where the status is 0. */
 async function engine(answers: Readonly<Record<string, readonly Answer[]>>) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'syntropy-answers-'));
   const socketPath = path.join(folder, 'engine.sock');
@@ -26,6 +27,7 @@ async function engine(answers: Readonly<Record<string, readonly Answer[]>>) {
     const nth = asked.filter((one) => one === call).length;
     asked.push(call);
     const [status, body] = all[Math.min(nth, all.length - 1)] ?? [500, {}];
+    if (status === 0) return;
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   server.listen(socketPath);
@@ -173,6 +175,31 @@ describe('a container with labels of the grid', () => {
     await expect(world.runtime.inspect('4711')).rejects.toMatchObject({
       code: 'RUNTIME_NOT_FOUND',
     });
+  });
+});
+
+// Goal: whoever takes long to stop takes none of the connections that everything else goes over.
+describe('an engine that stops many containers for long', () => {
+  it('answers meanwhile, and is not waited for by whoever does not want to', async () => {
+    await using world = await engine({
+      '/containers/4711/stop': [[0, {}]],
+      '/containers/json': [[200, []]],
+    });
+    const { runtime, asked } = world;
+    const signals = Array.from({ length: 40 }, () => new AbortController());
+    const stops = signals.map(({ signal }) =>
+      runtime.stop('4711', 3_600, signal).then(
+        () => 'stopped',
+        () => 'let go of',
+      ),
+    );
+    await waitFor('all stops to be under way', () => asked.length > signals.length);
+
+    expect(await runtime.list(NODE)).toEqual([]);
+    for (const one of signals.slice(1)) one.abort();
+    expect(await Promise.all(stops.slice(1))).toEqual(signals.slice(1).map(() => 'let go of'));
+    runtime.close();
+    expect(await stops[0]).toBe('let go of');
   });
 });
 

@@ -60,6 +60,7 @@ describe.each(FOREIGN)('a lease that is called %j', (lease) => {
       runtime: new MemoryRuntime(),
       lease,
       signal: new AbortController().signal,
+      hurry: new AbortController().signal,
       onStep: () => undefined,
       onImage: () => undefined,
       onFailure: () => Promise.resolve(),

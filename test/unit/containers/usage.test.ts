@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -12,6 +12,9 @@ import { UsageJournal } from '../../../src/agent/work/usage-journal.js';
 
 const LEASE = '0190a0a0-0000-7000-8000-00000000000a';
 const MIB = 2 ** 20;
+/** Milliseconds, by the clock of the machine. */
+const BEGIN = 1_700_000_000_000;
+const FIRST_SEQ = BEGIN + 1;
 
 async function disk() {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'syntropy-usage-'));
@@ -48,6 +51,7 @@ function machine() {
     net: { namespace: 'net:[1]', rxBytes: 0, txBytes: 0 } as InterfaceCounts | undefined,
     hasCgroup: true,
   };
+  let hasBegun = false;
   const begin = async ({ open }: Pick<Disk, 'open'>) => {
     const journal = await open();
     const meter = new Meter({
@@ -62,12 +66,15 @@ function machine() {
       },
       interfaces: () => Promise.resolve(state.net),
       bootId: state.bootId,
+      // The first one begins with no work.
+      lost: new Set(journal.isLost && hasBegun ? [LEASE] : []),
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       onGone: () => undefined,
       onRecords: () => undefined,
-      now: () => new Date(1_700_000_000_000 + state.ms),
+      now: () => new Date(BEGIN + state.ms),
       nowMs: () => state.ms,
     });
+    hasBegun = true;
     return { journal, meter };
   };
   return { state, begin };
@@ -114,13 +121,18 @@ describe('what a lease has used', () => {
     const [first, second] = await all(journal);
 
     expect(first).toMatchObject({
-      seq: 1,
+      seq: FIRST_SEQ,
       cpuMicros: 500,
       memoryMibSeconds: 10,
       rxBytes: 7,
       txBytes: 3,
     });
-    expect(second).toMatchObject({ seq: 2, cpuMicros: 300, memoryMibSeconds: 10, rxBytes: 0 });
+    expect(second).toMatchObject({
+      seq: FIRST_SEQ + 1,
+      cpuMicros: 300,
+      memoryMibSeconds: 10,
+      rxBytes: 0,
+    });
     expect(second?.from).toBe(first?.to);
   });
 
@@ -156,8 +168,8 @@ describe('what a lease has used', () => {
     const records = await all(second.journal);
 
     expect(records.map(({ bootId, seq, cpuMicros }) => [bootId, seq, cpuMicros])).toEqual([
-      ['boot-1', 1, 900],
-      ['boot-2', 1, 40],
+      ['boot-1', FIRST_SEQ, 900],
+      ['boot-2', FIRST_SEQ + 60_000, 40],
     ]);
   });
 
@@ -176,6 +188,56 @@ describe('what a lease has used', () => {
     await third.meter.end(LEASE);
 
     expect(summed(await all(third.journal)).cpuMicros).toBe(70);
+  });
+
+  it('is told under other numbers where the lease comes back after its end', async () => {
+    await using at = await disk();
+    const { state, begin } = machine();
+    const { journal, meter } = await begin(at);
+    meter.watch(running());
+    state.cpuMicros = 70;
+    await meter.sample();
+    await meter.record();
+    await meter.end(LEASE);
+    await meter.forget(LEASE);
+    Object.assign(state, { cpuMicros: 5, ms: 60_000 });
+    meter.watch(running('run-2'));
+    await meter.sample();
+    await meter.record();
+
+    const records = await all(journal);
+
+    expect(new Set(records.map(({ seq }) => seq)).size).toBe(records.length);
+    expect(summed(records).cpuMicros).toBe(75);
+  });
+
+  it.each([
+    ['was lost', (file: string) => rm(file)],
+    ['was damaged before its end', (file: string) => writeFile(file, 'no line\n{}\n')],
+  ])('is told from then on where the file of it %s, and not once more', async (_, lose) => {
+    await using at = await disk();
+    const { state, begin } = machine();
+    const first = await begin(at);
+    first.meter.watch(running());
+    state.cpuMicros = 900;
+    state.net = { namespace: 'net:[1]', rxBytes: 7, txBytes: 3 };
+    await first.meter.sample();
+    await first.meter.record();
+    const told = await all(first.journal);
+    await lose(at.file);
+    state.ms = 60_000;
+    const second = await begin(at);
+    second.meter.watch(running());
+    await second.meter.sample();
+    state.cpuMicros = 950;
+    state.net = { namespace: 'net:[1]', rxBytes: 9, txBytes: 3 };
+    await second.meter.sample();
+    await second.meter.record();
+
+    const records = await all(second.journal);
+
+    expect(summed(records)).toMatchObject({ cpuMicros: 50, rxBytes: 2, txBytes: 0 });
+    expect(told.map(({ seq }) => seq)).not.toContain(records[0]?.seq);
   });
 
   it('is neither lost nor doubled, whenever the agent is killed', async () => {

@@ -191,8 +191,12 @@ export interface ContainerRuntime {
    * @throws {AppError} RUNTIME_NOT_FOUND, PORT_TAKEN, CONTAINER_START_FAILED (its command cannot be run), DISK_FULL, RUNTIME_CONFLICT (it has to be made anew).
    */
   start(id: string): Promise<void>;
-  /** Ends it in order, and by force after the grace. One that does not run stays as it is. @throws {AppError} RUNTIME_NOT_FOUND. */
-  stop(id: string, graceSeconds: number): Promise<void>;
+  /**
+   * Ends it in order, and by force after the grace. One that does not run stays as it is. A signal that aborts ends the waiting; the container has been told to
+   * end, and may or may not be ended by force. Another stop of it has a grace of its own, be it a shorter one.
+   * @throws {AppError} RUNTIME_NOT_FOUND.
+   */
+  stop(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
   /** With what runs in it. One that is gone is gone. Named volumes stay. */
   remove(id: string): Promise<void>;
   /** Of a named volume. One that is gone is gone. @throws {AppError} RUNTIME_CONFLICT (something uses it). */

@@ -21,6 +21,8 @@ export interface EngineCall {
   /** Until the whole answer is there; of a stream, until it begins, which may be with its first word: none, then, where that may be long in coming. */
   readonly timeoutMs?: number | 'none';
   readonly signal?: AbortSignal;
+  /** The answer may be long in coming: over a connection of its own, so that it holds none of those that other calls share. */
+  readonly alone?: boolean;
 }
 
 export interface EngineAnswer {
@@ -56,7 +58,8 @@ export class EngineHttp {
 
   /** @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT. */
   async call(method: string, path: string, call: EngineCall = {}): Promise<EngineAnswer> {
-    const response = await this.#send(method, path, call, this.#agent);
+    const agent = call.alone === true ? false : this.#agent;
+    const response = await this.#send(method, path, call, agent);
     const timer = deadline(response, call);
     try {
       const text = await textUpTo(response, MAX_ANSWER_BYTES);
@@ -159,6 +162,8 @@ export class EngineHttp {
   ): Promise<http.IncomingMessage> {
     if (this.#isClosed) throw new AppError('ENGINE_UNREACHABLE', 'The connection was let go of.');
     const request = this.#request(method, path, call, agent);
+    // The agent ends its own.
+    if (agent === false) this.#keep(request);
     const timer = deadline(request, call);
     try {
       return await new Promise<http.IncomingMessage>((resolve, reject) => {

@@ -90,10 +90,12 @@ export class EngineRuntime implements ContainerRuntime {
     if (answer.status >= 300 && answer.status !== 304) throw startRefusal(answer);
   }
 
-  async stop(id: string, graceSeconds: number): Promise<void> {
+  async stop(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
     const answer = await this.#http.call('POST', `/containers/${id}/stop`, {
       query: { t: String(graceSeconds) },
       timeoutMs: graceSeconds * 1_000 + REMOVE_TIMEOUT_MS,
+      alone: true,
+      ...(signal ? { signal } : {}),
     });
     if (answer.status < 300 || answer.status === 304) return;
     if (this.#isGone(answer)) throw notFound(messageOf(answer));

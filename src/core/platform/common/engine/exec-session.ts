@@ -1,4 +1,3 @@
-import { readlinkSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -12,6 +11,7 @@ import type { EngineHttp } from './engine-http.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { asUnreachable } from './engine-http.js';
+import { endExec, type ExecProcess, execProcess } from './exec-processes.js';
 import { FrameSplitter } from './frames.js';
 import { numberOf, objectOf, textOf } from './json.js';
 import { engineFailure, messageOf, notFound, startExitCode } from './refusals.js';
@@ -95,6 +95,8 @@ class EngineExec implements ExecSession {
   readonly #socket: Duplex;
   readonly #pieces: AsyncGenerator<Piece>;
   #first: Promise<IteratorResult<Piece>> | undefined;
+  #process: ExecProcess | undefined;
+  #hasEnded = false;
   #isClosed = false;
 
   constructor(http: EngineHttp, id: string, socket: Duplex, tty: boolean) {
@@ -121,7 +123,10 @@ class EngineExec implements ExecSession {
       await Promise.race([first, pause(waitMs)]);
       if (said) break;
       const { isRunning, pid } = await this.#state();
-      if (isRunning && pid > 0) return;
+      if (isRunning && pid > 0) {
+        this.#process = await execProcess(pid);
+        return;
+      }
       if (Date.now() > deadline) throw new AppError('TIMED_OUT', 'The command did not start.');
     }
     if (said.done === true) return;
@@ -173,7 +178,10 @@ class EngineExec implements ExecSession {
       for (;;) {
         const piece = await (this.#first ?? this.#pieces.next());
         this.#first = undefined;
-        if (piece.done === true) return;
+        if (piece.done === true) {
+          this.#hasEnded = true;
+          return;
+        }
         yield piece.value;
       }
     } catch (error) {
@@ -202,19 +210,15 @@ class EngineExec implements ExecSession {
     };
   }
 
-  /** No engine ends a command whose caller is gone. Where the engine is on this machine, we can; elsewhere the number is of no process here, or of another's. */
+  /**
+   * No engine ends a command whose caller is gone. Where the engine is on this machine, we can, with all that it has started. One that has ended by itself
+   * leaves running what it likes.
+   */
   async #kill(): Promise<void> {
+    if (this.#hasEnded) return;
     const { isRunning, pid } = await this.#state();
-    if (isRunning && pid > 1 && isInContainer(pid)) process.kill(pid, 'SIGKILL');
-  }
-}
-
-/** A process of another namespace than ours: whatever else the number may be by now, it is none of this machine's own. */
-function isInContainer(pid: number): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return false;
+    const command = isRunning && pid > 1 ? await execProcess(pid) : this.#process;
+    if (command) await endExec(command);
   }
 }
 
