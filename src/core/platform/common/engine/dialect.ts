@@ -24,6 +24,8 @@ export interface Dialect {
   isBusy(status: number, message: string): boolean;
   /** Whether a refusal says that the container does not run. */
   isNotRunning(status: number, message: string): boolean;
+  /** The container that a refusal to list says to be known and not to be there: for that one, it lists none. */
+  halfRemoved(message: string): string | undefined;
   /** How the output of a command that could not be run begins, in the place of any of its own. */
   readonly cannotRun: RegExp;
 }
@@ -40,6 +42,7 @@ export const docker: Dialect = {
   isGone: (status) => status === 404,
   isBusy: (status) => status === 409,
   isNotRunning: (status) => status === 409,
+  halfRemoved: () => undefined,
   cannotRun: /^(?:OCI runtime exec failed|failed to create shim|unable to)/,
 };
 
@@ -61,5 +64,7 @@ export const podman: Dialect = {
     status === 409 || (status === 500 && message.includes('container state improper')),
   isNotRunning: (status, message) =>
     status === 409 || (status === 500 && message.includes('container state improper')),
+  halfRemoved: (message) =>
+    /getting container from store "([0-9a-f]{64})": container not known/.exec(message)?.[1],
   cannotRun: /^Error: .*\bOCI\b/s,
 };

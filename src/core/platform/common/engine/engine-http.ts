@@ -23,6 +23,8 @@ export interface EngineCall {
   readonly signal?: AbortSignal;
   /** The answer may be long in coming: over a connection of its own, so that it holds none of those that other calls share. */
   readonly alone?: boolean;
+  /** Of another API than the one that is spoken, such as `/v4.0.0/libpod`. */
+  readonly prefix?: string;
 }
 
 export interface EngineAnswer {
@@ -140,7 +142,7 @@ export class EngineHttp {
     const query = call.query ? `?${new URLSearchParams(call.query).toString()}` : '';
     return http.request({
       socketPath: this.socketPath,
-      path: `${this.#prefix}${path}${query}`,
+      path: `${call.prefix ?? this.#prefix}${path}${query}`,
       method,
       agent,
       headers: {

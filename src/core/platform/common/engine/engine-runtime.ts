@@ -22,6 +22,7 @@ import { inspectedContainer, listedContainer } from './container-facts.js';
 import { readEvents } from './engine-events.js';
 import { startExec } from './exec-session.js';
 import { ensureImage } from './images.js';
+import { removeHalfRemoved } from './half-removed.js';
 import { listOf, objectOf, textOf } from './json.js';
 import { readLogs } from './log-reader.js';
 import { createRefusal, engineFailure, messageOf, notFound, startRefusal } from './refusals.js';
@@ -176,7 +177,10 @@ export class EngineRuntime implements ContainerRuntime {
     for (let left = MAX_LISTS - 1; ; left -= 1) {
       const answer = await this.#http.call('GET', '/containers/json', { query });
       if (answer.status === 200) return answer;
-      if (left === 0 || !this.#isGone(answer)) throw engineFailure(answer);
+      if (left === 0) throw engineFailure(answer);
+      const half = this.#dialect.halfRemoved(messageOf(answer));
+      if (half !== undefined && (await removeHalfRemoved(this.#http, half))) continue;
+      if (!this.#isGone(answer)) throw engineFailure(answer);
       await pause(REMOVE_LOOK_MS);
     }
   }
