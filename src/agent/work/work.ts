@@ -10,6 +10,7 @@ import { CgroupRecord } from './cgroup-record.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
 import { promisedCpuMillis } from './lease.js';
+import { ImageRights } from './image-rights.js';
 import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
@@ -84,7 +85,10 @@ export class Work {
   readonly #reconciler: Reconciler;
   #link: WorkLink | undefined;
 
-  private constructor(parts: WorkParts, files: WorkFiles, journal: UsageJournal) {
+  private constructor(
+    parts: WorkParts,
+    { files, journal, rights }: { files: WorkFiles; journal: UsageJournal; rights: ImageRights },
+  ) {
     const { directory, node, bootId, log, interfaces = NO_INTERFACES, allowBind } = parts;
     const lent = new LentPart({
       name: `syntropy-${node.slice(0, 8)}`,
@@ -122,6 +126,7 @@ export class Work {
       node,
       files,
       secrets: this.#secrets,
+      rights,
       allowBind,
       lent,
       meter: this.#meter,
@@ -142,7 +147,9 @@ export class Work {
       log.error('a file was damaged, and is put aside; the daemon says the work anew', { file });
     const files = await WorkFiles.open(directory, damaged);
     const allowBind = await lentFolders(parts.allowBind, log);
-    return new Work({ ...parts, allowBind }, files, await UsageJournal.open(directory, damaged));
+    const journal = await UsageJournal.open(directory, damaged);
+    const rights = await ImageRights.open(directory, damaged);
+    return new Work({ ...parts, allowBind }, { files, journal, rights });
   }
 
   /** Until the signal aborts. Containers go on. */
