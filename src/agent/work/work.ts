@@ -14,7 +14,7 @@ import { ImageRights } from './image-rights.js';
 import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
-import { type InterfaceCounts, Meter } from './usage.js';
+import { type InterfaceCounts, Meter, type MeterParts } from './usage.js';
 import { UsageJournal } from './usage-journal.js';
 import { WorkFiles } from './work-files.js';
 import { type ChannelPort, WorkLink } from './work-link.js';
@@ -33,6 +33,8 @@ export interface WorkOptions {
   /** Absent: nothing but their own limits holds them. */
   readonly lent?: OpenLent;
   readonly interfaces?: (pid: number) => Promise<InterfaceCounts | undefined>;
+  /** As `MeterParts.own`. */
+  readonly own?: MeterParts['own'];
   readonly channels?: (parts: ChannelParts) => ChannelPort;
 }
 
@@ -107,6 +109,7 @@ export class Work {
       journal,
       lent,
       interfaces,
+      ...(parts.own ? { own: parts.own } : {}),
       bootId,
       log,
       // Where interfaces cannot be read at all, that says nothing.
