@@ -1,10 +1,12 @@
 import path from 'node:path';
 
 import type { ContainerRuntime } from '../core/services/container/runtime.ports.js';
+import type { Running } from './work/lease.js';
 import type { WorkOptions } from './work/work.js';
 
 import { Channels } from './channels/channels.js';
 import { nestedFolder } from './work/binds.js';
+import { containerCounters } from '../core/platform/linux/container-counters.js';
 import { interfaceCounters } from '../core/platform/linux/interface-counters.js';
 import { hostLentMachine } from '../core/platform/linux/lent-machine.js';
 import { AppError } from '../core/types/errors/app-error.js';
@@ -59,7 +61,11 @@ export function hostContainers({ engine, allowBind }: ContainersAllowed): WorkOp
     lent: hostLentMachine,
     channels: (parts) => new Channels(parts),
     ...(process.platform === 'linux'
-      ? { interfaces: (pid: number) => interfaceCounters(pid) }
+      ? {
+          interfaces: (pid: number) => interfaceCounters(pid),
+          own: (lease: string, { pid, container }: Running) =>
+            containerCounters({ lease, pid, container }),
+        }
       : {}),
   };
 }

@@ -29,6 +29,8 @@ export interface TwinOptions {
   readonly programs?: Readonly<Record<string, TwinProgram>>;
   /** What the registry has, by name. Absent, it has whatever is asked for. */
   readonly registry?: Readonly<Record<string, FoundImage>>;
+  /** Passwords of images that their registry gives to nobody without. */
+  readonly guarded?: Readonly<Record<string, readonly string[]>>;
   readonly now?: () => Date;
 }
 
@@ -190,13 +192,18 @@ export class MemoryRuntime implements ContainerRuntime {
     const here =
       this.#images.get(key) ??
       [...this.#images.values()].find(({ digest }) => digest === request.digest);
-    if (here && request.policy !== 'always') return here;
+    const mayUse = here && (request.mayUse?.(here) ?? true);
+    if (mayUse && request.policy !== 'always') return { ...here, isAsked: false };
     if (request.policy === 'never') throw noImage(request.ref);
+    const passwords = this.#options.guarded?.[request.ref];
+    if (passwords && !passwords.includes(request.auth?.password ?? '')) {
+      throw new AppError('REGISTRY_DENIED', `${request.ref} cannot be had.`);
+    }
     const found = this.#published(request);
     if (!found) throw noImage(request.ref);
     this.#images.set(key, found);
     this.journal.push(`pull ${key}`);
-    return found;
+    return { ...found, isAsked: true };
   }
 
   async create(spec: RunSpec): Promise<{ readonly id: string }> {
@@ -365,7 +372,7 @@ export class MemoryRuntime implements ContainerRuntime {
       return digest === undefined || found?.digest === digest ? found : undefined;
     }
     const made = digest ?? `sha256:${createHash('sha256').update(ref).digest('hex')}`;
-    return { id: made, digest: made, hasHealthcheck: false };
+    return { id: made, digest: made, hasHealthcheck: false, volumes: [], isAsked: false };
   }
 
   #make(spec: RunSpec): Kept {

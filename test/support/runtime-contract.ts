@@ -43,6 +43,8 @@ export interface ContractWorld extends AsyncDisposable {
   find(): Promise<void>;
 }
 
+const ofNobody = () => false;
+
 /** What is true of every runtime, whatever is behind it. */
 export function runtimeContract(name: string, open: () => Promise<ContractWorld>): void {
   describe(`${name} as a container runtime`, () => {
@@ -81,14 +83,15 @@ export function runtimeContract(name: string, open: () => Promise<ContractWorld>
         expect(image.id).toMatch(/^sha256:[0-9a-f]{64}$/);
         expect(image.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
         const again = await ensure(world.localImage, { digest: image.digest, policy: 'never' });
-        expect(again).toEqual(image);
+        expect(again).toEqual({ ...image, isAsked: false });
       });
 
       it('are fetched, and from then on found by their digest', async () => {
         const found = await ensure(world.image);
         expect(found.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
         const pinned = await ensure(world.image, { digest: found.digest, policy: 'never' });
-        expect(pinned).toEqual(found);
+        expect(found.isAsked).toBe(true);
+        expect(pinned).toEqual({ ...found, isAsked: false });
         await expect(ensure(world.image, { policy: 'always' })).resolves.toEqual(found);
       });
 
@@ -128,6 +131,38 @@ export function runtimeContract(name: string, open: () => Promise<ContractWorld>
         });
         const found = await ensure(ref, { auth: { username, password } });
         expect(found.digest).toMatch(/^sha256:/);
+        // It lies on the machine now, and that is for its registry to allow, by whatever name or digest.
+        const mayUse = ofNobody;
+        const { digest } = found;
+        const repository = ref.slice(0, ref.lastIndexOf(':'));
+        for (const [called, more] of [
+          [ref, {}],
+          [ref, { auth: wrong }],
+          [ref, { digest, auth: wrong }],
+          [`${repository}@${digest}`, {}],
+        ] as const) {
+          await expect(ensure(called, { ...more, mayUse })).rejects.toMatchObject({
+            code: 'REGISTRY_DENIED',
+          });
+        }
+        await expect(ensure(ref, { policy: 'never', mayUse })).rejects.toMatchObject({
+          code: 'CONTAINER_IMAGE_NOT_FOUND',
+        });
+        const auth = { username, password };
+        expect(await ensure(ref, { digest, auth, mayUse })).toEqual(found);
+        expect(await ensure(ref, { auth, mayUse })).toEqual(found);
+        expect(await ensure(`${repository}@${digest}`, { auth, mayUse })).toEqual(found);
+        expect((await ensure(`${repository}@${digest}`, { policy: 'never' })).id).toBe(found.id);
+      });
+
+      it('go by no id that whoever asks brings along', async () => {
+        const id = image.digest;
+        await expect(ensure(`other/name@${id}`, { policy: 'never' })).rejects.toMatchObject({
+          code: 'CONTAINER_IMAGE_NOT_FOUND',
+        });
+        await expect(ensure(id, { policy: 'never' })).rejects.toMatchObject({
+          code: 'INPUT_INVALID',
+        });
       });
     });
 

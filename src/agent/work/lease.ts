@@ -136,6 +136,8 @@ export function matching(
 /** A run of a container, as it is metered. */
 export interface Running {
   readonly pid: number;
+  /** Id of the container. */
+  readonly container: string;
   /** Tells one run from another. */
   readonly run: string;
 }

@@ -310,6 +310,7 @@ const LASTING = new Set<string>([
   'CONTAINER_UNHEALTHY',
   'PORT_TAKEN',
   'BIND_NOT_ALLOWED',
+  'VOLUME_REQUIRED',
 ]);
 /** Of what may pass. */
 const UPDATE_TRIES = 3;

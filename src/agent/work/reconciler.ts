@@ -364,7 +364,9 @@ export class Reconciler {
     const running = new Map<string, Running | undefined>();
     for (const { facts } of this.#sight.all()) {
       const { labels, pid, startedAt } = facts;
-      const run = pid === undefined ? undefined : { pid, run: `${facts.id} ${startedAt}` };
+      const { id: container } = facts;
+      const run =
+        pid === undefined ? undefined : { pid, container, run: `${container} ${startedAt}` };
       running.set(labels.lease, run ?? running.get(labels.lease));
     }
     onRunning(running);

@@ -1,12 +1,15 @@
+import path from 'node:path';
+
 import type {
+  FoundImage,
   LeaseCgroup,
   RunMount,
   RunSpec,
 } from '../../core/services/container/runtime.ports.js';
 
-import { type Held, volumesOf } from './lease.js';
-
 import { runName } from '../../core/services/container/run-name.js';
+import { AppError } from '../../core/types/errors/app-error.js';
+import { type Held, volumesOf } from './lease.js';
 
 /** In the place of a root that can be written. It counts as memory of the container. */
 const TMPFS = ['/tmp', '/run', '/var/tmp'];
@@ -19,6 +22,8 @@ export interface OnThisNode {
   readonly node: string;
   /** Of the image, as the engine knows it. */
   readonly imageId: string;
+  /** Where the image has volumes of its own. */
+  readonly imageVolumes: readonly string[];
   /** Where folders of this machine really are, by what they are called in the spec. */
   readonly binds: ReadonlyMap<string, string>;
   /** Where the file of each secret is, by its name. */
@@ -63,6 +68,27 @@ export function runSpec(held: Held, here: OnThisNode): RunSpec {
   };
 }
 
+/**
+ * An engine makes a volume without a name wherever an image wants one and nothing is mounted: nobody asked for that room on the owner's disk, and what is
+ * in it is gone with the next update, in silence. A database that is deployed without a place for its data is a mistake to be told of.
+ * @throws {AppError} VOLUME_REQUIRED.
+ */
+export function requireVolumes({ spec }: Held, { volumes }: Pick<FoundImage, 'volumes'>): void {
+  const mounted = new Set([...spec.volumes.map(({ target }) => folder(target)), ...TMPFS]);
+  const missing = volumes.map(folder).find((target) => !mounted.has(target));
+  if (missing === undefined) return;
+  throw new AppError(
+    'VOLUME_REQUIRED',
+    `${spec.image} keeps data in ${missing}: give it a volume there.`,
+    { image: spec.image, target: missing },
+  );
+}
+
+/** `/data/` is `/data`. */
+function folder(target: string): string {
+  return path.posix.normalize(target).replace(/(?<=.)\/$/, '');
+}
+
 /** What the engine calls a volume. All replicas on one node share it, and the next container that takes it up finds it by that. */
 export function volumeName(of: Held, name: string): string {
   return `syntropy-${volumesOf(of)}-${name}`;
@@ -79,26 +105,24 @@ function hostname(name: string, replica: number): string {
   return `${name.slice(0, 63 - suffix.length)}${suffix}`;
 }
 
-function mounts(held: Held, { binds, secrets }: OnThisNode): readonly RunMount[] {
+function mounts(held: Held, { binds, secrets, imageVolumes }: OnThisNode): readonly RunMount[] {
   const { spec } = held;
   const volumes = spec.volumes.map(({ source, target, readOnly }): RunMount => {
-    const path = binds.get(source);
-    return path === undefined
+    const real = binds.get(source);
+    return real === undefined
       ? { kind: 'volume', source: volumeName(held, source), target, readOnly }
-      : { kind: 'bind', source: path, target, readOnly };
+      : { kind: 'bind', source: real, target, readOnly };
   });
   const files = spec.secrets.flatMap((secret): RunMount[] => {
     const source = secrets.get(secret.name);
     if (source === undefined) return [];
     return [{ kind: 'bind', source, target: secretTarget(secret), readOnly: true }];
   });
-  const taken = new Set(spec.volumes.map(({ target }) => target));
-  const scratch = spec.confinement.writableRoot
-    ? []
-    : TMPFS.filter((target) => !taken.has(target)).map((target): RunMount => ({
-        kind: 'tmpfs',
-        target,
-        sizeBytes: TMPFS_BYTES,
-      }));
+  const taken = new Set(spec.volumes.map(({ target }) => folder(target)));
+  const wanted = new Set(imageVolumes.map(folder));
+  // Where the image would have a volume for what is to be forgotten, memory does, also on a root that can be written.
+  const scratch = TMPFS.filter((target) => !taken.has(target))
+    .filter((target) => !spec.confinement.writableRoot || wanted.has(target))
+    .map((target): RunMount => ({ kind: 'tmpfs', target, sizeBytes: TMPFS_BYTES }));
   return [...scratch, ...volumes, ...files];
 }

@@ -1,4 +1,5 @@
 import type { ContainerRuntime, FoundImage } from '../../core/services/container/runtime.ports.js';
+import type { ImageRights } from './image-rights.js';
 import type { LentPart } from './lent-part.js';
 import type { Step } from './plan.js';
 import type { SecretFiles } from './secret-files.js';
@@ -18,7 +19,7 @@ import {
   promisedCpuMillis,
 } from './lease.js';
 import { Turnstile } from './limit.js';
-import { runSpec } from './run-spec.js';
+import { requireVolumes, runSpec } from './run-spec.js';
 
 /** At the same time, over all leases. An image may take long, and holds up no container that is to be stopped. */
 const PULLS = 4;
@@ -30,6 +31,7 @@ export interface StepParts {
   readonly node: string;
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
   readonly secrets: Pick<SecretFiles, 'paths' | 'registryAuth' | 'keepOnly'>;
+  readonly rights: Pick<ImageRights, 'ensure'>;
   /** As `lentFolders` found them. */
   readonly allowBind: readonly string[];
   readonly lent: Pick<LentPart, 'openLease' | 'closeLease' | 'doubt'>;
@@ -141,10 +143,12 @@ export class Steps {
     const { image: ref, pull: policy } = of.spec;
     const auth = await this.#parts.secrets.registryAuth(of);
     const digest = of.digest === undefined ? {} : { digest: of.digest };
-    const image = await runtime.ensureImage(
+    const image = await this.#parts.rights.ensure(
+      runtime,
       { ref, policy, ...digest, ...(auth ? { auth } : {}) },
       signal,
     );
+    requireVolumes(of, image);
     onImage(of, image);
     return image;
   }
@@ -159,6 +163,7 @@ export class Steps {
     const spec = runSpec(of, {
       node,
       imageId: image?.id ?? of.spec.image,
+      imageVolumes: image?.volumes ?? [],
       binds,
       secrets: secrets.paths(of),
       cgroup,

@@ -29,6 +29,13 @@ const Baseline = Type.Object({
   memoryBytes: Count,
   /** The run that was under way; absent, none was. */
   run: Type.Optional(Type.String()),
+  /** What of it was used outside of the lease's cgroup, and where the counters of those runs stood. */
+  own: Type.Optional(
+    Type.Object({
+      cpuMicros: Count,
+      reads: Type.Array(Type.Object({ run: Type.String(), cpuMicros: Count })),
+    }),
+  ),
   net: Type.Optional(Type.Object({ namespace: Type.String(), rxBytes: Count, txBytes: Count })),
 });
 export type Baseline = Static<typeof Baseline>;

@@ -1,3 +1,4 @@
+import type { LeaseCounters } from '../../core/services/container/runtime.ports.js';
 import type { LentPart } from './lent-part.js';
 import type { UsageRecordFrame } from '../../contract/agent/work.js';
 import type { Log } from '../log.js';
@@ -10,6 +11,8 @@ import { slept } from '../../core/utils/slept.js';
 const SAMPLE_MS = 1_000;
 const RECORD_MS = 60_000;
 const MIB = 2 ** 20;
+/** Of one lease at the same time: two, while one takes over from the other. */
+const MAX_RUNS = 4;
 
 /** What has gone through the interfaces of a process's network, since that network was made. */
 export interface InterfaceCounts {
@@ -21,6 +24,8 @@ export interface InterfaceCounts {
 export interface MeterParts {
   readonly journal: UsageJournal;
   readonly lent: Pick<LentPart, 'counters'>;
+  /** Of a container that is not in the cgroup of its lease, since its last start; undefined where that cannot be read. */
+  readonly own?: (lease: string, running: Running) => Promise<LeaseCounters | undefined>;
   /** Undefined where there is no such process, or nothing to read. */
   readonly interfaces: (pid: number) => Promise<InterfaceCounts | undefined>;
   /** The start of the machine that this is. */
@@ -57,6 +62,9 @@ interface Metered {
   sampledAtMs: number | undefined;
   cpuMicros: number | undefined;
   cpuPercent: number | undefined;
+  /** Of runs outside of the lease's cgroup: all of them together, and what was read of the last ones. */
+  ownMicros: number;
+  ownReads: Map<string, number>;
   /** The run that was found to be gone. */
   toldGone: string | undefined;
   memoryBytes: number;
@@ -70,10 +78,10 @@ interface Metered {
 }
 
 /**
- * Counts what leases use. Processor time is a counter of the kernel over all that ever ran in the lease, so nothing of it is missed however seldom it is
- * read. Memory is what was there each second, times the time. Bytes are those of the interfaces of whatever runs; what went through in the last
- * second before a container ended is lost with its network. While this process was away and the same run went on, memory counts as the mean
- * of before and after.
+ * Counts what leases use. Processor time is a counter of the kernel over all that ever ran in the lease's cgroup, however seldom it is read. Where there is no
+ * such cgroup it is the container's own, which begins anew with each start and is gone at the end: what came after the last look at a run is missed. Memory
+ * is what was there each second, times the time. Bytes are those of the interfaces of whatever runs; what went through in the last second before a
+ * container ended is lost with its network. While this process was away and the same run went on, memory counts as the mean of before and after.
  */
 export class Meter {
   readonly #parts: MeterParts;
@@ -82,6 +90,7 @@ export class Meter {
   readonly #now: () => Date;
   readonly #nowMs: () => number;
   #recording: Promise<void> = Promise.resolve();
+  #hasWarned = false;
 
   constructor(parts: MeterParts) {
     this.#parts = parts;
@@ -172,6 +181,8 @@ export class Meter {
         : undefined,
       cpuMicros: undefined,
       cpuPercent: undefined,
+      ownMicros: baseline?.own?.cpuMicros ?? 0,
+      ownReads: new Map(baseline?.own?.reads.map(({ run, cpuMicros }) => [run, cpuMicros])),
       toldGone: undefined,
       memoryBytes: isSameRun ? baseline.memoryBytes : 0,
       net: baseline?.net,
@@ -186,13 +197,17 @@ export class Meter {
   }
 
   async #sample(lease: string, metered: Metered): Promise<void> {
-    const { lent, interfaces } = this.#parts;
+    const { interfaces } = this.#parts;
     const { running } = metered;
     const pid = running?.pid;
     const [counters, net] = await Promise.all([
-      lent.counters(lease).catch(() => undefined),
+      this.#counters(lease, metered),
       pid === undefined ? undefined : interfaces(pid).catch(() => undefined),
     ]);
+    if (net && !counters && !this.#hasWarned) {
+      this.#hasWarned = true;
+      this.#parts.log.warn('what containers use of processor and memory cannot be counted here');
+    }
     if (pid !== undefined && !net && metered.toldGone !== running?.run) {
       metered.toldGone = running?.run;
       this.#parts.onGone(lease);
@@ -213,6 +228,21 @@ export class Meter {
     Object.assign(metered, { sampledAtMs: nowMs, memoryBytes, wasLive: running !== undefined });
     if (net && !metered.net && this.#lost.has(lease)) metered.net = net;
     else if (net) count(metered, net);
+  }
+
+  /** Of the lease's cgroup and, as long as nothing has ever run in there, of whatever runs of it elsewhere. */
+  async #counters(lease: string, metered: Metered): Promise<LeaseCounters | undefined> {
+    const { lent, own } = this.#parts;
+    const { running } = metered;
+    const counters = await lent.counters(lease).catch(() => undefined);
+    const isElsewhere = running && (counters === undefined || counters.cpuMicros === 0);
+    const found = isElsewhere ? await own?.(lease, running).catch(() => undefined) : undefined;
+    if (found && running) countOwn(metered, running.run, found.cpuMicros);
+    if (!counters && !found) return undefined;
+    return {
+      cpuMicros: (counters?.cpuMicros ?? 0) + metered.ownMicros,
+      memoryBytes: (found ?? counters)?.memoryBytes ?? 0,
+    };
   }
 
   async #record(leases: readonly string[]): Promise<void> {
@@ -279,6 +309,7 @@ function recordOf(lease: string, bootId: string, metered: Metered, now: Date) {
     memoryBytes: metered.memoryBytes,
     ...(running ? { run: running.run } : {}),
     ...(metered.net ? { net: metered.net } : {}),
+    ...(metered.ownReads.size > 0 ? { own: ownOf(metered) } : {}),
   };
   const keep = () => {
     metered.seq = seq;
@@ -290,6 +321,20 @@ function recordOf(lease: string, bootId: string, metered: Metered, now: Date) {
     metered.txBytes -= txBytes;
   };
   return { record, baseline, keep };
+}
+
+/** Each run has a counter of its own, and of two that take turns neither is counted twice. */
+function countOwn(metered: Metered, run: string, cpuMicros: number): void {
+  metered.ownMicros += Math.max(0, cpuMicros - (metered.ownReads.get(run) ?? 0));
+  metered.ownReads.delete(run);
+  metered.ownReads.set(run, cpuMicros);
+  const [oldest] = metered.ownReads.keys();
+  if (metered.ownReads.size > MAX_RUNS && oldest !== undefined) metered.ownReads.delete(oldest);
+}
+
+function ownOf({ ownMicros, ownReads }: Metered) {
+  const reads = [...ownReads].map(([run, cpuMicros]) => ({ run, cpuMicros }));
+  return { cpuMicros: ownMicros, reads };
 }
 
 function isEmpty({ memoryMibSeconds, rxBytes, txBytes }: Metered): boolean {

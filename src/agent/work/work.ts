@@ -10,10 +10,11 @@ import { CgroupRecord } from './cgroup-record.js';
 import { Engine, type EngineSource } from './engine.js';
 import { eachOf } from './limit.js';
 import { promisedCpuMillis } from './lease.js';
+import { ImageRights } from './image-rights.js';
 import { LentPart, type OpenLent } from './lent-part.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
-import { type InterfaceCounts, Meter } from './usage.js';
+import { type InterfaceCounts, Meter, type MeterParts } from './usage.js';
 import { UsageJournal } from './usage-journal.js';
 import { WorkFiles } from './work-files.js';
 import { type ChannelPort, WorkLink } from './work-link.js';
@@ -32,6 +33,8 @@ export interface WorkOptions {
   /** Absent: nothing but their own limits holds them. */
   readonly lent?: OpenLent;
   readonly interfaces?: (pid: number) => Promise<InterfaceCounts | undefined>;
+  /** As `MeterParts.own`. */
+  readonly own?: MeterParts['own'];
   readonly channels?: (parts: ChannelParts) => ChannelPort;
 }
 
@@ -84,7 +87,10 @@ export class Work {
   readonly #reconciler: Reconciler;
   #link: WorkLink | undefined;
 
-  private constructor(parts: WorkParts, files: WorkFiles, journal: UsageJournal) {
+  private constructor(
+    parts: WorkParts,
+    { files, journal, rights }: { files: WorkFiles; journal: UsageJournal; rights: ImageRights },
+  ) {
     const { directory, node, bootId, log, interfaces = NO_INTERFACES, allowBind } = parts;
     const lent = new LentPart({
       name: `syntropy-${node.slice(0, 8)}`,
@@ -103,6 +109,7 @@ export class Work {
       journal,
       lent,
       interfaces,
+      ...(parts.own ? { own: parts.own } : {}),
       bootId,
       lost: new Set(journal.isLost ? files.state.leases.keys() : []),
       log,
@@ -123,6 +130,7 @@ export class Work {
       node,
       files,
       secrets: this.#secrets,
+      rights,
       allowBind,
       lent,
       meter: this.#meter,
@@ -143,7 +151,9 @@ export class Work {
       log.error('a file was damaged, and is put aside; the daemon says the work anew', { file });
     const files = await WorkFiles.open(directory, damaged);
     const allowBind = await lentFolders(parts.allowBind, log);
-    return new Work({ ...parts, allowBind }, files, await UsageJournal.open(directory, damaged));
+    const journal = await UsageJournal.open(directory, damaged);
+    const rights = await ImageRights.open(directory, damaged);
+    return new Work({ ...parts, allowBind }, { files, journal, rights });
   }
 
   /** Until the signal aborts. Containers go on. */

@@ -43,7 +43,8 @@ export default class NodeUpdate extends BaseCommand {
       helpValue: '<member>',
     }),
     offer: Flags.string({
-      summary: 'What is lent of it, such as cpu=2,memory=4GiB,disk=50GiB, or none.',
+      summary:
+        'What is lent of it, such as cpu=2,memory=4GiB,disk=50GiB, or none. Of the disk nothing is reserved or limited yet.',
       helpValue: '<offer>',
     }),
     'agent-version': Flags.string({

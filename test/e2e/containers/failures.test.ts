@@ -137,6 +137,14 @@ describe.each(engines)('a deployment that fails on $name', ({ needs, open }) => 
         container: { status: 'running', digest: expect.stringMatching(/^sha256:/u) },
       });
       await removed(grid, engine);
+      // It lies on the machine from then on, and is not for everybody because of that.
+      await refused(DENIED, image);
+      await refused(
+        { code: 'CONTAINER_IMAGE_NOT_FOUND', status: 4, message: /not to be fetched/u },
+        image,
+        '--pull',
+        'never',
+      );
     },
   );
 

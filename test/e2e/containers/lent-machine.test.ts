@@ -13,6 +13,7 @@ import type {
 } from '../../../src/core/services/container/runtime.ports.js';
 
 import { openRuntime } from '../../../src/core/platform/common/engine/open-runtime.js';
+import { containerCounters } from '../../../src/core/platform/linux/container-counters.js';
 import { interfaceCounters } from '../../../src/core/platform/linux/interface-counters.js';
 import { hostLentMachine } from '../../../src/core/platform/linux/lent-machine.js';
 import { startDocker, startPodman, type TestEngine } from '../../support/engines.js';
@@ -219,6 +220,25 @@ describe.each([
         await machine.closeLease(SECOND);
         return cgroupsLeft(`${name}/${SECOND}`).length === 0;
       });
+    });
+
+    it('in a cgroup of its container where its lease has none', async () => {
+      const { signal } = new AbortController();
+      const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
+      const works = sh('n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; sleep 60', {});
+      const { id } = await runtime.create(runSpec(image, works, { node: name }));
+      await runtime.start(id);
+      const { pid = 0 } = await runtime.inspect(id);
+      const process = { pid, container: id, lease: FIRST };
+      const counters = await waitFor('its work', async () => {
+        const now = await containerCounters(process);
+        return (now?.cpuMicros ?? 0) > 10_000 ? now : undefined;
+      });
+      expect(counters.memoryBytes).toBeGreaterThan(0);
+      expect(await containerCounters({ ...process, container: 'f'.repeat(64) })).toBeUndefined();
+      await runtime.stop(id, 0);
+      expect(await containerCounters(process)).toBeUndefined();
+      await runtime.remove(id);
     });
 
     it('in bytes of its own network', async () => {

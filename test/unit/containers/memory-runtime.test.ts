@@ -8,6 +8,8 @@ const found = (digit: string): FoundImage => ({
   id: `sha256:${digit.repeat(64)}`,
   digest: `sha256:${digit.repeat(64)}`,
   hasHealthcheck: false,
+  volumes: [],
+  isAsked: false,
 });
 
 runtimeContract('the twin', async () => {

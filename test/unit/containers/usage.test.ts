@@ -36,7 +36,7 @@ async function disk() {
 }
 
 function running(run = 'run-1') {
-  return new Map([[LEASE, { pid: 1, run }]]);
+  return new Map([[LEASE, { pid: 1, container: run, run }]]);
 }
 
 type Disk = Awaited<ReturnType<typeof disk>>;
@@ -50,6 +50,9 @@ function machine() {
     memoryBytes: 0,
     net: { namespace: 'net:[1]', rxBytes: 0, txBytes: 0 } as InterfaceCounts | undefined,
     hasCgroup: true,
+    /** Counters of containers that are elsewhere, by their runs. */
+    own: {} as Record<string, { cpuMicros: number; memoryBytes: number }>,
+    warnings: [] as string[],
   };
   let hasBegun = false;
   const begin = async ({ open }: Pick<Disk, 'open'>) => {
@@ -64,11 +67,16 @@ function machine() {
               : undefined,
           ),
       },
+      own: (_, { run }) => Promise.resolve(state.own[run]),
       interfaces: () => Promise.resolve(state.net),
       bootId: state.bootId,
       // The first one begins with no work.
       lost: new Set(journal.isLost && hasBegun ? [LEASE] : []),
-      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      log: {
+        info: () => undefined,
+        warn: (text) => void state.warnings.push(text),
+        error: () => undefined,
+      },
       onGone: () => undefined,
       onRecords: () => undefined,
       now: () => new Date(BEGIN + state.ms),
@@ -238,6 +246,72 @@ describe('what a lease has used', () => {
 
     expect(summed(records)).toMatchObject({ cpuMicros: 50, rxBytes: 2, txBytes: 0 });
     expect(told.map(({ seq }) => seq)).not.toContain(records[0]?.seq);
+  });
+
+  it('is that of its containers where they are in no cgroup of the lease', async () => {
+    await using at = await disk();
+    const { state, begin } = machine();
+    state.hasCgroup = false;
+    const first = await begin(at);
+    first.meter.watch(running());
+    state.own = { 'run-1': { cpuMicros: 100, memoryBytes: 10 * MIB } };
+    await first.meter.sample();
+    await first.meter.record();
+    // The agent is away while it goes on.
+    state.ms = 1_000;
+    state.own = { 'run-1': { cpuMicros: 300, memoryBytes: 10 * MIB } };
+    const second = await begin(at);
+    second.meter.watch(running());
+    await second.meter.sample();
+    // Its next run has a counter of its own, which has come further than the one before.
+    state.own = { 'run-2': { cpuMicros: 1_000, memoryBytes: 0 } };
+    second.meter.watch(running('run-2'));
+    await second.meter.sample();
+    // One takes over from it, and gives up again.
+    state.own = {
+      'run-2': { cpuMicros: 1_000, memoryBytes: 0 },
+      'run-3': { cpuMicros: 5, memoryBytes: 0 },
+    };
+    second.meter.watch(running('run-3'));
+    await second.meter.sample();
+    second.meter.watch(running('run-2'));
+    await second.meter.sample();
+    state.own = {};
+    await second.meter.end(LEASE);
+
+    const sum = summed(await all(second.journal));
+
+    expect(sum.cpuMicros).toBe(300 + 1_000 + 5);
+    expect(sum.mibSeconds).toBeCloseTo(10, 5);
+    expect(state.warnings).toEqual([]);
+  });
+
+  it('goes on in the cgroup of the lease when there is one', async () => {
+    await using at = await disk();
+    const { state, begin } = machine();
+    state.own = { 'run-1': { cpuMicros: 100, memoryBytes: MIB } };
+    const { journal, meter } = await begin(at);
+    meter.watch(running());
+    await meter.sample();
+    await meter.record();
+    state.cpuMicros = 40;
+    meter.watch(running('run-2'));
+    await meter.sample();
+    await meter.end(LEASE);
+
+    expect(summed(await all(journal)).cpuMicros).toBe(140);
+  });
+
+  it('is said to be unknown where nothing can be counted, once', async () => {
+    await using at = await disk();
+    const { state, begin } = machine();
+    state.hasCgroup = false;
+    const { meter } = await begin(at);
+    meter.watch(running());
+    await meter.sample();
+    await meter.sample();
+
+    expect(state.warnings).toEqual([expect.stringContaining('cannot be counted')]);
   });
 
   it('is neither lost nor doubled, whenever the agent is killed', async () => {

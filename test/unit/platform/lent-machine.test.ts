@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { parseCgroupMounts } from '../../../src/core/platform/linux/cgroup-files.js';
+import { containerCounters } from '../../../src/core/platform/linux/container-counters.js';
 import { interfaceCounters } from '../../../src/core/platform/linux/interface-counters.js';
 import { lentMachineAt } from '../../../src/core/platform/linux/lent-machine.js';
 import { scratchFolder } from '../../support/scratch.js';
@@ -206,6 +207,68 @@ describe('a machine', () => {
     expect(unified).toBe('/sys/fs/cgroup/unified');
     expect(controllers.get('cpuacct')).toBe('/sys/fs/cgroup/cpu,cpuacct');
     expect(controllers.get('memory')).toBe('/sys/fs/cgroup/memory');
+  });
+});
+
+const trees = (folder: { file(name: string): string }) => ({
+  unified: folder.file('unified'),
+  controllers: new Map(['cpuacct', 'memory'].map((name) => [name, folder.file(name)])),
+});
+
+describe('the counters of a container in no cgroup of its lease', () => {
+  const container = 'c0ffee'.repeat(10);
+  const of = { pid: 42, container, lease: LEASE };
+
+  it('are those that its engine has made for it, in version 1', async () => {
+    await using folder = await scratchFolder();
+    await plant(folder.path, {
+      'proc/42/cgroup': [
+        `9:cpu,cpuacct:/system.slice/docker-${container}.scope`,
+        `8:memory:/system.slice/docker-${container}.scope`,
+        `0::/system.slice/docker-${container}.scope`,
+        '',
+      ].join('\n'),
+      [`cpuacct/system.slice/docker-${container}.scope/cpuacct.usage`]: '5000999\n',
+      [`memory/system.slice/docker-${container}.scope/memory.usage_in_bytes`]: '8192\n',
+    });
+
+    const counters = await containerCounters(of, folder.file('proc'), trees(folder));
+
+    expect(counters).toEqual({ cpuMicros: 5_000, memoryBytes: 8_192 });
+  });
+
+  it('are of all that is below, in version 2', async () => {
+    await using folder = await scratchFolder();
+    const scope = `user.slice/libpod-${container}.scope`;
+    await plant(folder.path, {
+      'proc/42/cgroup': `0::/${scope}/container\n`,
+      [`unified/${scope}/cpu.stat`]: 'usage_usec 77\n',
+      [`unified/${scope}/memory.current`]: '4096\n',
+    });
+
+    const counters = await containerCounters(of, folder.file('proc'), trees(folder));
+
+    expect(counters).toEqual({ cpuMicros: 77, memoryBytes: 4_096 });
+  });
+
+  it.each([
+    ['another process that has its number by now', '/user.slice/session-1.scope'],
+    ['one in the cgroup of its lease, where it is counted', `/syntropy-1/${LEASE}/${container}`],
+    [
+      'one in the slice of its lease',
+      `/s.slice/s-${LEASE.replaceAll('-', '_')}.slice/docker-${container}.scope`,
+    ],
+  ])('are not those of %s', async (_, at) => {
+    await using folder = await scratchFolder();
+    await plant(folder.path, {
+      'proc/42/cgroup': `0::${at}\n`,
+      [`unified${at}/cpu.stat`]: 'usage_usec 77\n',
+    });
+
+    expect(await containerCounters(of, folder.file('proc'), trees(folder))).toBeUndefined();
+    expect(
+      await containerCounters({ ...of, pid: 43 }, folder.file('proc'), trees(folder)),
+    ).toBeUndefined();
   });
 });
 

@@ -16,6 +16,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'CONTAINER_ROLLED_BACK',
   'PORT_TAKEN',
   'BIND_NOT_ALLOWED',
+  'VOLUME_REQUIRED',
 ]);
 /** What may pass is tried so often. */
 const MAX_FAILURES = 3;

@@ -20,6 +20,8 @@ export interface ImageRequest {
   readonly digest?: string;
   readonly policy: PullPolicy;
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Whether one that lies on the machine already may be had without a word of its registry; absent, it may. */
+  readonly mayUse?: (image: FoundImage) => boolean;
 }
 
 export interface FoundImage {
@@ -27,8 +29,12 @@ export interface FoundImage {
   readonly id: string;
   /** What the registry knows it by, or the id where it came from none. */
   readonly digest: string;
-  /** As the image has it: exposed ports and volumes say nothing here. */
+  /** As the image has it: exposed ports say nothing here. */
   readonly hasHealthcheck: boolean;
+  /** Where it has volumes of its own: an engine makes one there, without a name, wherever nothing else is mounted. */
+  readonly volumes: readonly string[];
+  /** Whether its registry has given it now, to these credentials. */
+  readonly isAsked: boolean;
 }
 
 export type RunMount =

@@ -176,6 +176,9 @@ export const errorCodes = {
   BIND_NOT_ALLOWED: refused(
     'The owner of the node allows folders with `agent run --allow-bind <folder>`; a volume with a name needs no leave.',
   ),
+  VOLUME_REQUIRED: refused(
+    'Name a volume for that path with `--volume <name>:<path>`; without one its data would go with the next update.',
+  ),
   SECRET_IN_USE: refused('Remove the containers that use it first.'),
   RUNTIME_CONFLICT: refused('Something else on the engine of that node is in the way.'),
   NODE_NOT_PENDING: refused('It waits for nobody; see `syntropy node status`.'),

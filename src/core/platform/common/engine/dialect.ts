@@ -16,6 +16,8 @@ export interface Dialect {
     readonly Type: string;
     readonly Config: Readonly<Record<string, string>>;
   };
+  /** Whether a registry can be asked for an image without fetching it (`/distribution`). Where it cannot, fetching asks it each time. */
+  readonly asksRegistry: boolean;
   /** Whether a refusal to make a container says that its name is taken. */
   isNameTaken(status: number, message: string): boolean;
   /** Whether a refusal says that the container is not there, or no more. */
@@ -38,6 +40,7 @@ export const docker: Dialect = {
     Type: 'json-file',
     Config: { 'max-size': String(maxBytes), 'max-file': String(files) },
   }),
+  asksRegistry: true,
   isNameTaken: (status) => status === 409,
   isGone: (status) => status === 404,
   isBusy: (status) => status === 409,
@@ -56,6 +59,7 @@ export const podman: Dialect = {
     Type: 'k8s-file',
     Config: { 'max-size': String(maxBytes * files) },
   }),
+  asksRegistry: false,
   isNameTaken: (status, message) => status >= 409 && /name .*is (?:already )?in use/.test(message),
   // It fails over one that is removed while it looks.
   isGone: (status, message) =>

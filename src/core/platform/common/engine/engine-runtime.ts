@@ -59,7 +59,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   ensureImage(request: ImageRequest, signal: AbortSignal): Promise<FoundImage> {
-    return ensureImage(this.#http, request, signal);
+    return ensureImage(this.#http, this.#dialect, request, signal);
   }
 
   async create(spec: RunSpec): Promise<{ readonly id: string }> {

@@ -22,8 +22,10 @@ export function imageName(ref: string): ImageName {
   const hasTag = colon > before.lastIndexOf('/');
   const repository = hasTag ? before.slice(0, colon) : before;
   const tag = hasTag ? before.slice(colon + 1) : 'latest';
+  // To an engine it is the id of an image, whoever's that is.
+  const isId = repository === 'sha256';
   const isName =
-    repository.length <= MAX_NAME_LENGTH && REPOSITORY.test(repository) && TAG.test(tag);
+    !isId && repository.length <= MAX_NAME_LENGTH && REPOSITORY.test(repository) && TAG.test(tag);
   if (!isName || more !== undefined || (digest !== undefined && !DIGEST.test(digest))) {
     throw new AppError(
       'INPUT_INVALID',
