@@ -10,6 +10,7 @@ import type { EngineHttp } from './engine-http.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { afterMs } from '../../../utils/deadline.js';
+import { slept } from '../../../utils/slept.js';
 import { LogCursor } from '../../../utils/log-cursor.js';
 import { asUnreachable } from './engine-http.js';
 import { LogLines } from './log-lines.js';
@@ -20,6 +21,8 @@ const ENGINE_GRACE_MS = 30_000;
 const ENGINE_RETRY_MS = 250;
 /** Between two looks at a container that is started again. */
 const RESTART_LOOK_MS = 250;
+/** For the rest of a long line that has begun: then it is told as far as it is there. */
+const REST_MS = 1_000;
 /** While nothing is said, a look whether there is anybody left to say it. */
 const QUIET_LOOK_MS = 5_000;
 
@@ -124,9 +127,10 @@ async function* readOnce(
   try {
     if (signal.aborted) return;
     const stream = await begin(source, reading, over.signal);
-    for await (const chunk of stream) {
-      quiet?.heard();
-      const found = lines.push(chunk);
+    const isWaiting = () => reading.follow && lines.isHoldingBack;
+    for await (const chunk of orQuiet<Buffer>(stream, isWaiting)) {
+      if (chunk) quiet?.heard();
+      const found = chunk ? lines.push(chunk) : lines.rest();
       if (found.length > 0) yield found;
     }
     const rest = lines.rest();
@@ -137,6 +141,33 @@ async function* readOnce(
     quiet?.stop();
     signal.removeEventListener('abort', stop);
     stop();
+  }
+}
+
+/** What comes, and undefined where nothing more has come while something waits for it. */
+async function* orQuiet<T>(
+  source: AsyncIterable<T>,
+  isWaiting: () => boolean,
+): AsyncGenerator<T | undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = iterator.next();
+      if (isWaiting()) {
+        const came = new AbortController();
+        const late = slept(REST_MS, came.signal);
+        const isLate = await Promise.race([late, next.then(() => false)]).finally(() =>
+          came.abort(),
+        );
+        if (isLate) yield undefined;
+      }
+      const { done = false, value } = await next;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Not waited for: what is still asked for comes, or fails, when the connection is let go of.
+    iterator.return?.().catch(() => undefined);
   }
 }
 
