@@ -55,10 +55,16 @@ export async function* readLogs(
   const ended = new AbortController();
   const end = () => ended.abort();
   outer.addEventListener('abort', end, { once: true });
+  // The clock of this machine is the one by which its engine gives lines their times.
+  const begunAt = new Date().toISOString();
+  const cursor = new LogCursor();
   const untilMs = until === undefined ? undefined : Math.max(0, Date.parse(until) - Date.now());
   const deadline = afterMs(untilMs, end);
   try {
-    yield* follow(source, request, ended.signal);
+    yield* follow(source, request, cursor, ended.signal);
+    if (ended.signal.aborted && !outer.aborted) {
+      yield* restUntil(source, request, { cursor, begunAt }, outer);
+    }
   } finally {
     deadline.clear();
     outer.removeEventListener('abort', end);
@@ -73,9 +79,9 @@ function isAlive(state: RunState): boolean {
 async function* follow(
   source: LogSource,
   { since, until, tail }: RuntimeLogRequest,
+  cursor: LogCursor,
   signal: AbortSignal,
 ): AsyncIterable<readonly RuntimeLogLine[]> {
-  const cursor = new LogCursor();
   const from = () => later(since, cursor.at);
   const reading = async function* (isFollowing: boolean, last?: number) {
     const isNew = cursor.reading();
@@ -110,6 +116,27 @@ async function* follow(
       if (!isAway || cursor.at === undefined || Date.now() > goodUntil) throw error;
       await pause(ENGINE_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+}
+
+/** The time has come up to which a log was followed: what was written before it and has not been read. */
+async function* restUntil(
+  source: LogSource,
+  { since, until, tail }: RuntimeLogRequest,
+  { cursor, begunAt }: { readonly cursor: LogCursor; readonly begunAt: string },
+  signal: AbortSignal,
+): AsyncIterable<readonly RuntimeLogLine[]> {
+  const isNew = cursor.reading();
+  const isFirst = cursor.at === undefined;
+  const from = later(since, isFirst && tail === 0 ? begunAt : cursor.at);
+  const last = isFirst && tail !== 0 ? tail : undefined;
+  for await (const lines of readOnce(
+    source,
+    { follow: false, since: from, until, tail: last },
+    signal,
+  )) {
+    const fresh = lines.filter(isNew);
+    if (fresh.length > 0) yield fresh;
   }
 }
 
