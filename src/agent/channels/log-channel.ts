@@ -23,7 +23,9 @@ export async function sendLog(
   outlet: Outlet,
 ): Promise<void> {
   const request = { ...wanted, follow: wanted.follow && !isPast(wanted.until) };
-  let before = request.follow ? await lastBefore({ runtime, containerId }, request) : undefined;
+  let before = request.follow
+    ? await lastBefore({ runtime, containerId }, request, outlet.signal)
+    : undefined;
   if (request.follow && before === undefined && !(await outlet.send({ live: true }))) return;
   for await (const lines of runtime.logs(containerId, request, outlet.signal)) {
     for (const chunk of lineChunks(lines, outlet.limit)) {
@@ -44,6 +46,7 @@ function isPast(until: string | undefined): boolean {
 async function lastBefore(
   { runtime, containerId }: LogSource,
   { since, until, tail }: RuntimeLogRequest,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   if (tail === 0) return undefined;
   const request = {
@@ -53,7 +56,6 @@ async function lastBefore(
     follow: false,
   };
   let last: string | undefined;
-  const signal = new AbortController().signal;
   for await (const lines of runtime.logs(containerId, request, signal)) {
     last = lines.at(-1)?.at ?? last;
   }

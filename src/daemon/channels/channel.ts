@@ -25,8 +25,8 @@ export interface ChannelHandle {
   shut(): void;
 }
 
-/** Opens a channel at a connection of an agent. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
-export type OpenChannel = (opened: Opened, sink: ChannelSink) => ChannelHandle;
+/** Opens a channel at a connection of an agent, for a member. @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
+export type OpenChannel = (opened: Opened, sink: ChannelSink, memberId: string) => ChannelHandle;
 
 /** The end as an agent says it. */
 export function endOf({ exitCode, code, message = 'The node says no more.' }: Omit<Over, 'id'>) {

@@ -4,6 +4,7 @@ import type { ChannelHandle, ChannelSink } from './channel.js';
 import { costOf, MAX_AHEAD, MAX_CHANNELS } from '../../contract/agent/channel.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { endOf } from './channel.js';
+import { Shares } from './shares.js';
 
 /** What a daemon says of channels. */
 export type ChannelRequest =
@@ -13,6 +14,7 @@ export type ChannelRequest =
   | { readonly shut: { readonly id: string } };
 
 interface Open {
+  readonly memberId: string;
   /** Absent: it was shut, and its last word is still owed. */
   sink: ChannelSink | undefined;
   credit: number;
@@ -24,6 +26,7 @@ interface Open {
 export class ChannelDesk {
   readonly #send: (frame: ChannelRequest) => void;
   readonly #open = new Map<string, Open>();
+  readonly #shares = new Shares(MAX_CHANNELS);
   #isClosed = false;
 
   constructor(send: (frame: ChannelRequest) => void) {
@@ -31,16 +34,16 @@ export class ChannelDesk {
   }
 
   /** @throws {AppError} NODE_OFFLINE, LIMIT_REACHED. */
-  open(opened: Opened, sink: ChannelSink): ChannelHandle {
+  open(opened: Opened, sink: ChannelSink, memberId: string): ChannelHandle {
     if (this.#isClosed) throw gone();
-    if (this.#open.size >= MAX_CHANNELS) {
+    if (!this.#shares.take(memberId)) {
       throw new AppError(
         'LIMIT_REACHED',
-        `${MAX_CHANNELS} logs, commands and stats of this node are read already.`,
+        `A node has ${MAX_CHANNELS} logs, commands and stats read at once, and half of them are for whoever reads few: yours are used up.`,
       );
     }
     const { id, credit } = opened;
-    const open: Open = { sink, credit, ahead: 0 };
+    const open: Open = { memberId, sink, credit, ahead: 0 };
     this.#open.set(id, open);
     this.#send({ open: opened });
     return {
@@ -98,6 +101,7 @@ export class ChannelDesk {
     const open = this.#open.get(id);
     if (!open) return false;
     this.#open.delete(id);
+    this.#shares.give(open.memberId);
     const { sink } = open;
     open.sink = undefined;
     sink?.over(endOf(said));

@@ -1,6 +1,6 @@
 import type { ReplicaStats } from '../../contract/agent/channel.js';
 import type { ChannelReader } from './reader.js';
-import type { ChannelRouter, LeaseSession } from './router.js';
+import type { ChannelsOf, LeaseSession } from './router.js';
 
 import { Bell } from './bell.js';
 
@@ -12,7 +12,7 @@ export type StatsItem = ReplicaStats & { readonly replica: number; readonly node
  * @throws {AppError} when none of them does: CONTAINER_NOT_RUNNING, NODE_OFFLINE, LIMIT_REACHED.
  */
 export function followStats(
-  router: ChannelRouter,
+  { router, memberId }: ChannelsOf,
   leases: readonly LeaseSession[],
   once: boolean,
   signal: AbortSignal,
@@ -20,7 +20,7 @@ export function followStats(
   const bell = new Bell();
   const readers = leases.map((lease) => ({
     lease,
-    reader: router.open(lease, { stats: { once } }, bell.ring).reader,
+    reader: router.open(lease, { stats: { once } }, memberId, bell.ring).reader,
   }));
   const stop = () => {
     for (const { reader } of readers) router.shut(reader);

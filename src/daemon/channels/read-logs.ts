@@ -1,5 +1,5 @@
 import type { Wanted } from '../../contract/agent/channel.js';
-import type { ChannelRouter, LeaseSession } from './router.js';
+import type { ChannelsOf, LeaseSession } from './router.js';
 import type { LogLine } from './log-merge.js';
 
 import { Bell } from './bell.js';
@@ -18,14 +18,14 @@ export type LogItem =
  * @throws {AppError} of the only one: NODE_OFFLINE, CONTAINER_NOT_RUNNING, LIMIT_REACHED; also in the middle.
  */
 export function readLogs(
-  router: ChannelRouter,
+  { router, memberId }: ChannelsOf,
   leases: readonly LeaseSession[],
   wanted: LogsWanted,
   signal: AbortSignal,
 ): AsyncIterable<LogItem> {
   const bell = new Bell();
   const sources = leases.map((lease) => {
-    const { reader } = router.open(lease, { logs: wanted }, bell.ring);
+    const { reader } = router.open(lease, { logs: wanted }, memberId, bell.ring);
     return new LogSourceOfReplica(lease, reader);
   });
   const stop = () => {

@@ -31,7 +31,7 @@ const Mark = Type.Object({ id: Id }, exact);
 
 /** What two daemons tell each other of one channel: frames as an agent has them, and that they are still there. */
 const Said = Type.Union([
-  Type.Object({ ...OpenFrame.properties, sessionId: Id }, exact),
+  Type.Object({ ...OpenFrame.properties, sessionId: Id, memberId: Id }, exact),
   CreditFrame,
   FeedFrame,
   ShutFrame,
@@ -86,12 +86,18 @@ export class ChannelRelay {
   }
 
   /** @throws {AppError} LIMIT_REACHED. */
-  open(daemonId: string, sessionId: string, opened: Opened, sink: ChannelSink): ChannelHandle {
+  open(
+    daemonId: string,
+    sessionId: string,
+    opened: Opened,
+    sink: ChannelSink,
+    memberId: string,
+  ): ChannelHandle {
     if (this.#read.size >= MAX_CHANNELS) throw tooMany();
     const { id } = opened;
     const read: Read = { ...side(daemonId), sink };
     this.#read.set(id, read);
-    this.#say(read, { open: opened, sessionId });
+    this.#say(read, { open: opened, sessionId, memberId });
     const say = (said: Said) => {
       if (this.#read.get(id) === read) this.#say(read, said);
     };
@@ -127,19 +133,23 @@ export class ChannelRelay {
     for (const id of this.#served.keys()) this.#stopServing(id);
   }
 
-  #serve(from: string, { open: opened, sessionId }: Extract<Said, { open: unknown }>): void {
+  #serve(
+    from: string,
+    { open: opened, sessionId, memberId }: Extract<Said, { open: unknown }>,
+  ): void {
     const { id } = opened;
     if (this.#served.has(id)) return;
     const served: Served = { ...side(from), handle: undefined, received: 1 };
     this.#served.set(id, served);
     try {
       if (this.#served.size > MAX_CHANNELS) throw tooMany();
-      served.handle = this.#deps.here(sessionId).open(opened, {
+      const sink: ChannelSink = {
         chunk: (chunk) => {
           if (this.#served.get(id) === served) this.#say(served, { chunk });
         },
         over: (end) => this.#endServed(id, end),
-      });
+      };
+      served.handle = this.#deps.here(sessionId).open(opened, sink, memberId);
     } catch (error) {
       if (!(error instanceof AppError)) this.#deps.log.error({ err: error }, 'bug');
       const told = error instanceof AppError ? error : new AppError('INTERNAL', 'It hit a bug.');

@@ -37,6 +37,7 @@ export interface ChannelRouterDeps {
     sessionId: string,
     opened: Opened,
     sink: ChannelSink,
+    memberId: string,
   ) => ChannelHandle;
 }
 
@@ -50,6 +51,12 @@ export interface ChannelPath {
 
 /** Frames to an agent are of 256 KiB at most, with what is around the question. */
 const HERE: ChannelPath = { window: CHANNEL_WINDOW, chunk: MAX_CHUNK, question: 240 << 10 };
+
+/** The way to replicas, and who goes it. */
+export interface ChannelsOf {
+  readonly router: ChannelRouter;
+  readonly memberId: string;
+}
 
 /** Opens channels to replicas, whichever daemon their nodes are connected to. */
 export class ChannelRouter {
@@ -73,10 +80,11 @@ export class ChannelRouter {
     return connection?.daemonId === this.#deps.daemonId ? HERE : RELAYED;
   }
 
-  /** Begins to read from a replica. A node that cannot be asked is told by the reader's end. @throws {AppError} INPUT_INVALID, of too long a command. */
+  /** Begins to read from a replica, for a member. A node that cannot be asked is told by the reader's end. @throws {AppError} INPUT_INVALID, of too long a command. */
   open(
     session: LeaseSession,
     wanted: Wanted,
+    memberId: string,
     onChange: () => void,
   ): { readonly reader: ChannelReader; readonly handle: ChannelHandle | undefined } {
     const { window, chunk, question } = this.path(session);
@@ -87,7 +95,7 @@ export class ChannelRouter {
       throw new AppError('INPUT_INVALID', why, { field: 'command' });
     }
     try {
-      const handle = this.#opened(session, opened, reader);
+      const handle = this.#opened(session, opened, reader, memberId);
       this.#open.add(reader);
       reader.begin(handle);
       return { reader, handle };
@@ -110,12 +118,18 @@ export class ChannelRouter {
     this.#open.clear();
   }
 
-  #opened({ connection, node }: LeaseSession, opened: Opened, sink: ChannelSink): ChannelHandle {
+  #opened(
+    { connection, node }: LeaseSession,
+    opened: Opened,
+    sink: ChannelSink,
+    memberId: string,
+  ): ChannelHandle {
     if (!connection) {
       throw new AppError('NODE_OFFLINE', `Node "${node.name}" is not connected.`);
     }
     const { daemonId, sessionId } = connection;
-    if (daemonId === this.#deps.daemonId) return this.#deps.here(sessionId).open(opened, sink);
-    return this.#deps.elsewhere(daemonId, sessionId, opened, sink);
+    if (daemonId === this.#deps.daemonId)
+      return this.#deps.here(sessionId).open(opened, sink, memberId);
+    return this.#deps.elsewhere(daemonId, sessionId, opened, sink, memberId);
   }
 }

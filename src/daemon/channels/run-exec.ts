@@ -34,7 +34,7 @@ export function runExec(
   const lease = leases.find(({ isRunning }) => isRunning) ?? leases[0];
   if (!lease) throw new TypeError('A container without replicas has no channels.');
   const bell = new Bell();
-  const { reader, handle } = router.open(lease, { exec: wanted }, bell.ring);
+  const { reader, handle } = router.open(lease, { exec: wanted }, memberId, bell.ring);
   if (!handle) throw reader.end?.error ?? new TypeError('What could not be opened says why.');
   const session = new ExecSession(memberId, handle, router.path(lease).chunk);
   reader.onTaken = (count) => session.taken(count);

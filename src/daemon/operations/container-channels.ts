@@ -15,8 +15,11 @@ export function containerChannelHandlers(
   'containers.logs' | 'containers.exec' | 'containers.execInput' | 'containers.stats'
 > {
   return {
-    'containers.logs': async ({ container, replica, follow = false, ...range }, { signal }) =>
-      readLogs(router, await router.replicas(container, replica), { ...range, follow }, signal),
+    'containers.logs': async ({ container, replica, ...asked }, { subject, signal }) => {
+      const { follow = false, ...range } = asked;
+      const replicas = await router.replicas(container, replica);
+      return readLogs({ router, memberId: subject.id }, replicas, { ...range, follow }, signal);
+    },
     'containers.exec': async ({ container, replica, ...asked }, { subject, signal }) => {
       const { env = {}, tty = false, stdin = false, ...rest } = asked;
       const wanted = { ...rest, env, tty, stdin };
@@ -27,7 +30,9 @@ export function containerChannelHandlers(
       const isTaken = await execs.write(session, subject.id, input);
       return isTaken ? {} : { pending: true };
     },
-    'containers.stats': async ({ container, once = false }, { signal }) =>
-      followStats(router, await router.replicas(container), once, signal),
+    'containers.stats': async ({ container, once = false }, { subject, signal }) => {
+      const replicas = await router.replicas(container);
+      return followStats({ router, memberId: subject.id }, replicas, once, signal);
+    },
   };
 }

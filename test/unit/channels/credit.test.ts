@@ -73,7 +73,7 @@ describe('the desk at an agent’s connection', () => {
   it('takes chunks while there is credit, the last of them whole, and no more', () => {
     const { desk: agentDesk } = desk();
     const reader = sink();
-    const handle = agentDesk.open(opened(1), reader);
+    const handle = agentDesk.open(opened(1), reader, 'ana');
 
     expect(agentDesk.receive({ chunk: lines(1, 700) })).toBe(true);
     expect(agentDesk.receive({ chunk: lines(1, 700) })).toBe(true);
@@ -86,7 +86,7 @@ describe('the desk at an agent’s connection', () => {
   it('takes what is on its way to one that was shut, until its last word, and tells nobody', () => {
     const { desk: agentDesk, said } = desk();
     const reader = sink();
-    agentDesk.open(opened(1), reader).shut();
+    agentDesk.open(opened(1), reader, 'ana').shut();
 
     expect(agentDesk.receive({ chunk: lines(1, 700) })).toBe(true);
     expect(agentDesk.receive({ over: { id: id(1) } })).toBe(true);
@@ -99,18 +99,31 @@ describe('the desk at an agent’s connection', () => {
   it('counts one that was shut until the agent has said so', () => {
     const { desk: agentDesk } = desk();
     const handles = Array.from({ length: MAX_CHANNELS }, (_, n) =>
-      agentDesk.open(opened(n + 1), sink()),
+      agentDesk.open(opened(n + 1), sink(), `member ${n % 8}`),
     );
     handles[0]?.shut();
 
-    expect(() => agentDesk.open(opened(99), sink())).toThrow('64 logs');
+    expect(() => agentDesk.open(opened(99), sink(), 'ana')).toThrow('64 logs');
     agentDesk.receive({ over: { id: id(1) } });
-    expect(() => agentDesk.open(opened(99), sink())).not.toThrow();
+    expect(() => agentDesk.open(opened(99), sink(), 'ana')).not.toThrow();
+  });
+
+  it('keeps half of them for whoever has few, and gives back what has ended', () => {
+    const { desk: agentDesk } = desk();
+    const open = (n: number, member: string) => agentDesk.open(opened(n), sink(), member);
+    for (let n = 1; n <= MAX_CHANNELS / 2; n += 1) open(n, 'eve');
+
+    expect(() => open(101, 'eve')).toThrow('half of them');
+    for (let n = 201; n <= 208; n += 1) open(n, 'ana');
+    expect(() => open(209, 'ana')).toThrow('half of them');
+    open(301, 'bob');
+    for (let n = 1; n <= 10; n += 1) agentDesk.receive({ over: { id: id(n) } });
+    expect(() => open(102, 'eve')).not.toThrow();
   });
 
   it('believes that no more was taken than was fed', () => {
     const { desk: agentDesk } = desk();
-    const handle = agentDesk.open(opened(1), sink());
+    const handle = agentDesk.open(opened(1), sink(), 'ana');
     for (let n = 0; n < MAX_AHEAD; n += 1) handle.feed({ base64: '' });
 
     expect(() => handle.feed({ base64: '' })).toThrow(TypeError);
@@ -121,13 +134,13 @@ describe('the desk at an agent’s connection', () => {
   it('tells every reader when the connection ends, once', () => {
     const { desk: agentDesk } = desk();
     const reader = sink();
-    agentDesk.open(opened(1), reader);
+    agentDesk.open(opened(1), reader, 'ana');
 
     agentDesk.close();
     agentDesk.close();
 
     expect(reader.ends).toMatchObject([{ error: { code: 'NODE_OFFLINE' } }]);
-    expect(() => agentDesk.open(opened(2), sink())).toThrow('has ended');
+    expect(() => agentDesk.open(opened(2), sink(), 'ana')).toThrow('has ended');
   });
 });
 

@@ -32,7 +32,8 @@ async function relays(lose: (text: string) => boolean = () => false) {
         }
       }, log),
       here: () => ({
-        open: (_, sink) => {
+        open: (_, sink, memberId) => {
+          heard.asked.push(`open for ${memberId}`);
           agent.resolve(sink);
           return {
             credit: (bytes) => void heard.asked.push(`credit ${bytes}`),
@@ -44,10 +45,11 @@ async function relays(lose: (text: string) => boolean = () => false) {
     });
   const reader: ChannelRelay = of('reader', () => holder);
   const holder: ChannelRelay = of('holder', () => reader);
-  const handle = reader.open('holder', 'session', opened, {
+  const sink: ChannelSink = {
     chunk: (chunk) => void heard.chunks.push(chunk),
     over: (end) => void heard.ends.push(end),
-  });
+  };
+  const handle = reader.open('holder', 'session', opened, sink, 'ana');
   return {
     heard,
     handle,
@@ -79,7 +81,7 @@ describe('a channel through another daemon', () => {
     await turn();
 
     expect(heard.chunks).toEqual([line('one'), line('two')]);
-    expect(heard.asked).toEqual(['credit 300', 'feed AAAA', 'shut']);
+    expect(heard.asked).toEqual(['open for ana', 'credit 300', 'feed AAAA', 'shut']);
   });
 
   it('tells how it ended', async () => {
@@ -103,7 +105,7 @@ describe('a channel through another daemon', () => {
 
     expect(heard.chunks).toEqual([line('one')]);
     expect(heard.ends).toMatchObject([{ error: { code: 'NODE_OFFLINE' } }]);
-    expect(heard.asked).toEqual(['shut']);
+    expect(heard.asked).toEqual(['open for ana', 'shut']);
   });
 
   it('fits the letters that Postgres takes, at its largest', async () => {

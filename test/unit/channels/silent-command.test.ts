@@ -28,7 +28,7 @@ function running() {
     else if ('shut' in frame) channels.shut(frame.shut);
   });
   const opened = { id: ID, lease: ID, wanted: { exec: wanted }, credit: 1 << 20, chunk: 4_096 };
-  reader.begin(desk.open(opened, reader));
+  reader.begin(desk.open(opened, reader, 'ana'));
   const session = new TwinSession({ echoes: true }, wanted, () => undefined);
   return { reader, session, begin: () => started.resolve(session) };
 }

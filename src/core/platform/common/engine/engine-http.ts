@@ -84,7 +84,7 @@ export class EngineHttp {
     call: EngineCall = {},
   ): Promise<{ readonly stream: http.IncomingMessage } | { readonly refusal: EngineAnswer }> {
     const stream = await this.#send(method, path, call, false);
-    this.#keep(stream);
+    if (!this.#keep(stream)) throw letGo();
     const status = stream.statusCode ?? 0;
     if (status < 400) return { stream };
     const text = await textUpTo(stream, MAX_REFUSAL_BYTES).catch(() => undefined);
@@ -92,11 +92,12 @@ export class EngineHttp {
     return { refusal: { status, body: parsed(text ?? '') } };
   }
 
-  /** Makes a pipe of the connection, both ways (`Upgrade: tcp`). */
+  /** Makes a pipe of the connection, both ways (`Upgrade: tcp`). @throws {AppError} ENGINE_UNREACHABLE, TIMED_OUT. */
   async hijack(
     path: string,
     body: unknown,
   ): Promise<{ readonly socket: Duplex } | { readonly refusal: EngineAnswer }> {
+    if (this.#isClosed) throw letGo();
     const { promise, resolve, reject } = Promise.withResolvers<
       { readonly socket: Duplex } | { readonly refusal: EngineAnswer }
     >();
@@ -109,8 +110,8 @@ export class EngineHttp {
     request.once('upgrade', (_response, socket, head) => {
       socket.setTimeout(0);
       if (head.length > 0) socket.unshift(head);
-      this.#keep(socket);
-      resolve({ socket });
+      if (this.#keep(socket)) resolve({ socket });
+      else reject(letGo());
     });
     request.once('response', (response) => {
       const status = response.statusCode ?? 0;
@@ -130,12 +131,18 @@ export class EngineHttp {
     this.#open.clear();
   }
 
+  /** So that it ends with this. Answers false where this has ended while it was on its way. */
   #keep(stream: {
     destroy(error?: Error): unknown;
     once(event: 'close', act: () => void): unknown;
-  }) {
+  }): boolean {
+    if (this.#isClosed) {
+      stream.destroy();
+      return false;
+    }
     this.#open.add(stream);
     stream.once('close', () => this.#open.delete(stream));
+    return true;
   }
 
   #request(method: string, path: string, call: EngineCall, agent: http.Agent | false = false) {
@@ -154,7 +161,7 @@ export class EngineHttp {
     });
   }
 
-  /** Once more where a connection that was kept open turns out to have been closed by the engine: every call may be repeated. */
+  /** Once more where a connection that was kept open turns out to have been closed by the engine. A call that is repeated may have been carried out: an exec that was made twice is started once. */
   async #send(
     method: string,
     path: string,
@@ -162,7 +169,7 @@ export class EngineHttp {
     agent: http.Agent | false,
     isAgain = false,
   ): Promise<http.IncomingMessage> {
-    if (this.#isClosed) throw new AppError('ENGINE_UNREACHABLE', 'The connection was let go of.');
+    if (this.#isClosed) throw letGo();
     const request = this.#request(method, path, call, agent);
     // The agent ends its own.
     if (agent === false) this.#keep(request);
@@ -190,6 +197,10 @@ export function asUnreachable(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const reason = errorCode(error) ?? (error instanceof Error ? error.message : String(error));
   return new AppError('ENGINE_UNREACHABLE', `The container engine does not answer: ${reason}.`);
+}
+
+function letGo(): AppError {
+  return new AppError('ENGINE_UNREACHABLE', 'The connection was let go of.');
 }
 
 function deadline(stream: { destroy(error: Error): unknown }, { timeoutMs }: EngineCall): Deadline {

@@ -10,6 +10,7 @@ import type { EngineHttp } from './engine-http.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { afterMs } from '../../../utils/deadline.js';
+import { slept } from '../../../utils/slept.js';
 import { LogCursor } from '../../../utils/log-cursor.js';
 import { asUnreachable } from './engine-http.js';
 import { LogLines } from './log-lines.js';
@@ -22,6 +23,8 @@ const ENGINE_GRACE_MS = 30_000;
 const ENGINE_RETRY_MS = 250;
 /** Between two looks at a container that is started again. */
 const RESTART_LOOK_MS = 250;
+/** For the rest of a long line that has begun: then it is told as far as it is there. */
+const REST_MS = 1_000;
 /** While nothing is said, a look whether there is anybody left to say it. */
 const QUIET_LOOK_MS = 5_000;
 
@@ -54,10 +57,16 @@ export async function* readLogs(
   const ended = new AbortController();
   const end = () => ended.abort();
   outer.addEventListener('abort', end, { once: true });
+  // The clock of this machine is the one by which its engine gives lines their times.
+  const begunAt = new Date().toISOString();
+  const cursor = new LogCursor();
   const untilMs = until === undefined ? undefined : Math.max(0, Date.parse(until) - Date.now());
   const deadline = afterMs(untilMs, end);
   try {
-    yield* follow(source, request, ended.signal);
+    yield* follow(source, request, cursor, ended.signal);
+    if (ended.signal.aborted && !outer.aborted) {
+      yield* restUntil(source, request, { cursor, begunAt }, outer);
+    }
   } finally {
     deadline.clear();
     outer.removeEventListener('abort', end);
@@ -72,9 +81,9 @@ function isAlive(state: RunState): boolean {
 async function* follow(
   source: LogSource,
   { since, until, tail }: RuntimeLogRequest,
+  cursor: LogCursor,
   signal: AbortSignal,
 ): AsyncIterable<readonly RuntimeLogLine[]> {
-  const cursor = new LogCursor();
   const from = () => later(since, cursor.at);
   const reading = async function* (isFollowing: boolean, last?: number) {
     const isNew = cursor.reading();
@@ -112,6 +121,27 @@ async function* follow(
   }
 }
 
+/** The time has come up to which a log was followed: what was written before it and has not been read. */
+async function* restUntil(
+  source: LogSource,
+  { since, until, tail }: RuntimeLogRequest,
+  { cursor, begunAt }: { readonly cursor: LogCursor; readonly begunAt: string },
+  signal: AbortSignal,
+): AsyncIterable<readonly RuntimeLogLine[]> {
+  const isNew = cursor.reading();
+  const isFirst = cursor.at === undefined;
+  const from = later(since, isFirst && tail === 0 ? begunAt : cursor.at);
+  const last = isFirst && tail !== 0 ? tail : undefined;
+  for await (const lines of readOnce(
+    source,
+    { follow: false, since: from, until, tail: last },
+    signal,
+  )) {
+    const fresh = lines.filter(isNew);
+    if (fresh.length > 0) yield fresh;
+  }
+}
+
 /** One answer of the engine, to its end. Slow readers hold it up: nothing is read ahead but what a socket holds. */
 async function* readOnce(
   source: LogSource,
@@ -126,9 +156,10 @@ async function* readOnce(
   try {
     if (signal.aborted) return;
     const stream = await begin(source, reading, over.signal);
-    for await (const chunk of stream) {
-      quiet?.heard();
-      const found = lines.push(chunk);
+    const isWaiting = () => reading.follow && lines.isHoldingBack;
+    for await (const chunk of orQuiet<Buffer>(stream, isWaiting)) {
+      if (chunk) quiet?.heard();
+      const found = chunk ? lines.push(chunk) : lines.rest();
       if (found.length > 0) yield found;
     }
     const rest = lines.rest();
@@ -139,6 +170,33 @@ async function* readOnce(
     quiet?.stop();
     signal.removeEventListener('abort', stop);
     stop();
+  }
+}
+
+/** What comes, and undefined where nothing more has come while something waits for it. */
+async function* orQuiet<T>(
+  source: AsyncIterable<T>,
+  isWaiting: () => boolean,
+): AsyncGenerator<T | undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = iterator.next();
+      if (isWaiting()) {
+        const came = new AbortController();
+        const late = slept(REST_MS, came.signal);
+        const isLate = await Promise.race([late, next.then(() => false)]).finally(() =>
+          came.abort(),
+        );
+        if (isLate) yield undefined;
+      }
+      const { done = false, value } = await next;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Not waited for: what is still asked for comes, or fails, when the connection is let go of.
+    iterator.return?.().catch(() => undefined);
   }
 }
 
