@@ -6,7 +6,7 @@ import type {
   MemberFilter,
   MemberStore,
 } from '../../services/cooperative/member.ports.js';
-import type { Member, MemberStatus } from '../../types/models/member.js';
+import type { Member, MemberStatus, Named } from '../../types/models/member.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
@@ -100,17 +100,21 @@ export class MemberRepository implements MemberStore {
     return this.#db.transaction().execute(async (tx) => {
       await holdPlacement(tx);
       await lockRow(tx, id);
-      const transferredNodes = await handOver(tx, id, transferTo, now);
-      await handOverContainers(tx, id, transferTo, now);
+      // Before their nodes, as everywhere.
+      const containers = await holdContainersOf(tx, id);
+      const nodes = await handOver(tx, id, transferTo, now);
+      await handOverContainers(tx, id, containers, transferTo, now);
       await endAccess(tx, id, 'member removed', now);
       await sql`delete from invitations where member_id = ${id}`.execute(tx);
       const { rows } = await sql<MemberRow>`
         update members set status = 'removed', former_name = name, name = name || '~' || left(id::text, 8),
           password_hash = null, updated_at = ${now}, version = version + 1
         where id = ${id} returning *`.execute(tx);
+      for (const node of nodes) await tellOwner(tx, 'node', node);
+      for (const container of containers) await tellOwner(tx, 'container', container);
       return {
         member: await changed(tx, requireRow(rows[0], id), 'member.removed'),
-        transferredNodes,
+        transferredNodes: nodes.length,
       };
     });
   }
@@ -122,10 +126,12 @@ async function handOver(
   id: string,
   heir: string | undefined,
   now: Date,
-): Promise<number> {
-  const { rows } = await sql<{ id: string }>`
-    select id from nodes where owner_id = ${id} and status <> 'retired' for update`.execute(tx);
-  if (rows.length === 0) return 0;
+): Promise<readonly Named[]> {
+  const { rows } = await sql<Named>`
+    select id, name from nodes where owner_id = ${id} and status <> 'retired' order by id for update`.execute(
+    tx,
+  );
+  if (rows.length === 0) return [];
   if (heir === undefined) {
     throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} node(s).`, {
       nodes: rows.length,
@@ -133,35 +139,25 @@ async function handOver(
   }
   await sql`update nodes set owner_id = ${heir}, updated_at = ${now}, version = version + 1
     where owner_id = ${id} and status <> 'retired'`.execute(tx);
-  for (const node of rows) {
-    await appendEvent(tx, {
-      type: 'node.updated',
-      object: { kind: 'node', id: node.id },
-      payload: { changed: ['owner'] },
-    });
-  }
-  return rows.length;
+  return rows;
 }
 
 /** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. */
 async function handOverContainers(
   tx: Transaction<unknown>,
   id: string,
+  containers: readonly Named[],
   heir: string | undefined,
   now: Date,
 ): Promise<void> {
-  const { rows } = await sql<{ id: string; name: string }>`
-    select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
-    tx,
-  );
-  if (rows.length > 0 && heir === undefined) {
-    throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} container(s).`, {
-      containers: rows.length,
+  if (containers.length > 0 && heir === undefined) {
+    throw new AppError('MEMBER_OWNS_NODES', `This member owns ${containers.length} container(s).`, {
+      containers: containers.length,
     });
   }
-  if (heir !== undefined && rows.length > 0) {
+  if (heir !== undefined && containers.length > 0) {
     const named = sql`exists (
-      select from container_revisions r where r.container_id = any(${rows.map((row) => row.id)}::uuid[])
+      select from container_revisions r where r.container_id = any(${containers.map((one) => one.id)}::uuid[])
         and (r.spec ->> 'registryAuth' = s.name or r.spec -> 'secrets' @> jsonb_build_array(jsonb_build_object('name', s.name))))`;
     const { rows: both } = await sql<{ name: string }>`
       select s.name from secrets s join secrets o on o.name = s.name and o.owner_id = ${heir}
@@ -178,13 +174,24 @@ async function handOverContainers(
       where owner_id = ${id} and removed_at is null`.execute(tx);
   }
   await sql`delete from secrets where owner_id = ${id}`.execute(tx);
-  for (const container of rows) {
-    await appendEvent(tx, {
-      type: 'container.updated',
-      object: { kind: 'container', id: container.id },
-      payload: { name: container.name, changed: ['owner'] },
-    });
-  }
+}
+
+async function holdContainersOf(tx: Transaction<unknown>, id: string): Promise<readonly Named[]> {
+  const { rows } = await sql<Named>`
+    select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
+    tx,
+  );
+  return rows;
+}
+
+/** Last of all: who appends an event waits for nobody afterwards. */
+async function tellOwner(
+  tx: Transaction<unknown>,
+  kind: 'node' | 'container',
+  { id, name }: Named,
+): Promise<void> {
+  const payload = kind === 'node' ? { changed: ['owner'] } : { name, changed: ['owner'] };
+  await appendEvent(tx, { type: `${kind}.updated`, object: { kind, id }, payload });
 }
 
 function statusAfter(before: MemberRow, disabled: boolean | undefined): MemberStatus {

@@ -9,9 +9,9 @@ import { isUuid } from '../../utils/node-name.js';
 import { beyondCapacity } from '../../utils/offer.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
-import { endLeases, tellLost } from './node-leases.js';
+import { endLeases, holdContainersOf, tellLost } from './node-leases.js';
 import { holdPlacement } from './placement-lock.js';
-import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
+import { findNode, lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 import { tellAnew } from './node-desired.js';
 
@@ -94,7 +94,9 @@ export class NodeRepository {
   ): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
     return this.#db.transaction().execute(async (tx) => {
       await holdPlacement(tx);
-      const row = await lockNode(tx, ref);
+      const { id } = await findNode(tx, ref);
+      await holdContainersOf(tx, id);
+      const row = await lockNode(tx, id);
       requireVersion(row, ifVersion);
       await requireIdle(tx, row);
       const lost = await endLeases(tx, row.id, now);
