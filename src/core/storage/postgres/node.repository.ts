@@ -86,6 +86,18 @@ export class NodeRepository {
     });
   }
 
+  async paidFrom(
+    nodeId: string,
+    limit: number,
+  ): Promise<{ readonly names: readonly string[]; readonly count: number }> {
+    const { rows } = await sql<{ name: string; count: number }>`
+      select name, (count(*) over ())::int as count from containers
+      where payer_node_id = ${nodeId} and removed_at is null order by name collate "C" limit ${limit}`.execute(
+      this.#db,
+    );
+    return { names: rows.map(({ name }) => name), count: rows[0]?.count ?? 0 };
+  }
+
   /** Retires the node when a container, a route or a credit account refers to it; removes it otherwise. */
   async delete(
     ref: string,
