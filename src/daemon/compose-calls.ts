@@ -172,6 +172,7 @@ function nodeStore(nodes: NodeRepository, provisioning: ProvisioningRepository) 
   return {
     list: nodes.list.bind(nodes),
     find: nodes.find.bind(nodes),
+    paidFrom: nodes.paidFrom.bind(nodes),
     update: nodes.update.bind(nodes),
     delete: nodes.delete.bind(nodes),
     beginProvisioning: provisioning.beginProvisioning.bind(provisioning),

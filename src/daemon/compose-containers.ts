@@ -32,7 +32,7 @@ export function composeContainers({ database: { db }, masterKey, log }: Parts, s
   const deps: ContainerDeps = {
     store,
     nodes: livingNodes(stores.nodes),
-    missingSecrets: (ownerId, names) => secretStore.missing(ownerId, names),
+    secretSizes: (ownerId, names) => secretStore.sizes(ownerId, names),
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     newId,
     now,

@@ -8,7 +8,7 @@ import { given } from '../../cli/given.js';
 export default class MemberRemove extends BaseCommand {
   static override summary = 'Remove a member.';
   static override description =
-    'Its sessions and tokens end, and its name is free again; what it did stays in the history. A member that owns nodes is removed only with somebody to take them over. To keep somebody out for a while, use `member update --disable`.';
+    'Its sessions and tokens end, and its name is free again; what it did stays in the history. A member that owns nodes or containers is removed only with somebody to take them over; its secrets go with the containers that use them, and the others are removed. To keep somebody out for a while, use `member update --disable`.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> ben',
     '<%= config.bin %> <%= command.id %> ben --transfer-to ana --yes --json',
@@ -16,7 +16,7 @@ export default class MemberRemove extends BaseCommand {
   static override args = memberArgument;
   static override flags = {
     'transfer-to': Flags.string({
-      summary: 'Member that takes over its nodes.',
+      summary: 'Member that takes over its nodes and its containers.',
       helpValue: '<member>',
     }),
     ...yesFlag,

@@ -14,7 +14,7 @@ import { given } from '../../cli/given.js';
 export default class NodeDelete extends BaseCommand {
   static override summary = 'Delete a node.';
   static override description =
-    'Its machine is told to take its keys away; --force deletes also a node whose machine is not there to be told. Its record, its labels and its join token go, and its keys open nothing from then on. Its operations and its events stay, and so does its stick: what is written on it is not erased, but the machine can no longer join with it. A node that anything still refers to is retired instead: hidden, and its name free again.';
+    'Its machine is told to take its keys away; --force deletes also a node whose machine is not there to be told, or that containers are paid from: those go on, and their owners name another payer. What runs on it is lost there, with its volumes. Its record, its labels and its join token go, and its keys open nothing from then on. Its operations and its events stay, and so does its stick: what is written on it is not erased, but the machine can no longer join with it. A node that anything still refers to is retired instead: hidden, and its name free again.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> node-01',
     '<%= config.bin %> <%= command.id %> node-01 --yes --json',
@@ -22,7 +22,9 @@ export default class NodeDelete extends BaseCommand {
   ];
   static override args = nodeArgument;
   static override flags = {
-    force: Flags.boolean({ summary: 'Also when its machine is not there to be told.' }),
+    force: Flags.boolean({
+      summary: 'Also when its machine is not there to be told, or containers are paid from it.',
+    }),
     ...yesFlag,
     ...ifVersionFlag,
     ...idempotencyFlag,

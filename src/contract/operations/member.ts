@@ -96,14 +96,14 @@ export const deleteMember = operation({
   id: 'members.delete',
   kind: 'mutation',
   summary:
-    'Remove a member: sessions and tokens end, the name is free again, the history stays. Its nodes go to `transferTo`.',
+    'Remove a member: sessions and tokens end, the name is free again, the history stays. Its nodes, and its containers with the secrets that they use, go to `transferTo`; its other secrets are removed.',
   permission: 'members:write',
   http: ['DELETE', '/v1/members/:member'],
   object: { kind: 'member', field: 'member' },
   input: Input({
     member: Ref,
     transferTo: Type.Optional(
-      Type.String({ ...Ref, description: 'Member that takes over its nodes.' }),
+      Type.String({ ...Ref, description: 'Member that takes over its nodes and its containers.' }),
     ),
   }),
   output: Type.Object({ member: Member, transferredNodes: Type.Integer() }),

@@ -313,7 +313,10 @@ export const deleteNode = operation({
     node: Ref,
     ifVersion: Type.Optional(IfVersion),
     force: Type.Optional(
-      Type.Boolean({ description: 'Also when its machine is not there to be told.' }),
+      Type.Boolean({
+        description:
+          'Also when its machine is not there to be told, or containers are paid from it, which go on being so.',
+      }),
     ),
   }),
   output: Type.Object({
@@ -323,7 +326,7 @@ export const deleteNode = operation({
       Type.Boolean({ description: 'Whether its machine has said that its keys are gone there.' }),
     ),
   }),
-  errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'NODE_OFFLINE', 'VERSION_CONFLICT'],
+  errors: ['NODE_NOT_FOUND', 'NODE_BUSY', 'NODE_PAYS', 'NODE_OFFLINE', 'VERSION_CONFLICT'],
   idempotent: true,
 });
 

@@ -52,6 +52,7 @@ describe.each(FOREIGN)('a lease that is called %j', (lease) => {
       },
       secrets: new SecretFiles(at.agent),
       allowBind: [],
+      rights: { ensure: (runtime, request, signal) => runtime.ensureImage(request, signal) },
       lent: { openLease, closeLease: touch, doubt: () => undefined },
       meter: { end: touch, forget: touch },
     });

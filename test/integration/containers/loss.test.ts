@@ -181,6 +181,29 @@ describe('a container whose node falls silent', () => {
     await reaches(world.admin, 'running');
   });
 
+  it('is said when the node that pays for it is to be deleted, which goes with --force only', async () => {
+    await using world = await remoteWorld();
+    await using one = await worker(world, 'node-01');
+    await using two = await worker(world, 'node-02');
+    await world.admin.call('nodes.drain', { node: 'node-01' });
+    await deployed(world);
+
+    const refused = await world.admin
+      .call('nodes.delete', { node: 'node-01' })
+      .then(undefined, (error: unknown) => error);
+    const still = await world.admin.call('nodes.get', { node: 'node-01' });
+    await world.admin.call('nodes.delete', { node: 'node-01', force: true });
+
+    expect(refused).toMatchObject({
+      code: 'NODE_PAYS',
+      message: 'Containers are paid from "node-01": web.',
+    });
+    // It was not told to go either.
+    expect([still.status, one.told.some(isDismissal)]).toEqual(['online', false]);
+    expect(await get(world.admin)).toMatchObject({ status: 'running', payFrom: { id: one.id } });
+    expect(two.held.size).toBe(1);
+  });
+
   it('keeps its place on a node that is drained, which gets nothing new', async () => {
     await using world = await remoteWorld();
     await using one = await worker(world, 'node-01');
@@ -196,3 +219,7 @@ describe('a container whose node falls silent', () => {
     await reaches(world.admin, 'running');
   });
 });
+
+function isDismissal(frame: unknown): boolean {
+  return JSON.stringify(frame).includes('dismissed');
+}

@@ -199,34 +199,7 @@ describe('a deployment that is asked for badly', () => {
 
 // Goal: whatever waits for room has it as soon as there is some, and does not wait for the next look.
 describe('a replica that lost its place, and finds no other', () => {
-  /** A container whose node was deleted, beside one node that the test says has no room. */
-  async function waiting(
-    options: WorkerOptions,
-    full: (world: RemoteWorld, home: Worker) => Promise<unknown>,
-  ) {
-    await using stack = new AsyncDisposableStack();
-    const world = stack.use(await remoteWorld({ replicas: 2 }));
-    const home = stack.use(await worker(world, 'node-01', options));
-    await full(world, home);
-    stack.use(await worker(world, 'node-02'));
-    await world.admin.call('containers.deploy', asked('web'));
-    await reaches(world, 'web', 'running');
-    await world.admin.call('nodes.delete', { node: 'node-02', force: true });
-    await reaches(world, 'web', 'pending');
-    const kept = stack.move();
-    return { world, home, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-  }
-  const nothing = () => Promise.resolve();
-  const drained = ({ admin }: RemoteWorld) => admin.call('nodes.drain', { node: 'node-01' });
   const small = { offer: { memoryBytes: 200 * MIB } };
-  const filled = async (world: RemoteWorld) => {
-    await world.admin.call('containers.deploy', asked('other', { memoryBytes: 2_000 * MIB }));
-    await reaches(world, 'other', 'running');
-  };
-  const away = async (world: RemoteWorld, home: Worker) => {
-    await home.disconnect();
-    await silence(world, home, 40);
-  };
   const offer = { memoryBytes: 1_024 * MIB };
 
   it.each<Cause>([
@@ -255,7 +228,7 @@ describe('a replica that lost its place, and finds no other', () => {
       full: away,
       make: async (_, home) => home.connect(),
     },
-  ])('is placed at once when $what', async ({ options = {}, full = nothing, make }) => {
+  ])('is placed at once when $what', async ({ options = {}, full, make }) => {
     await using grid = await waiting(options, full);
     const { world, home } = grid;
     const { rows } = await world.database.pool.query<{ now: Date }>('select now() as now');
@@ -290,3 +263,32 @@ const reaches = ({ admin }: RemoteWorld, container: string, status: string) =>
     },
     30_000,
   );
+
+/** A container whose node was deleted, beside one node that the test says has no room. */
+async function waiting(options: WorkerOptions, full: Cause['full']) {
+  await using stack = new AsyncDisposableStack();
+  const world = stack.use(await remoteWorld({ replicas: 2 }));
+  const home = stack.use(await worker(world, 'node-01', options));
+  await full?.(world, home);
+  stack.use(await worker(world, 'node-02'));
+  await world.admin.call('containers.deploy', asked('web'));
+  await reaches(world, 'web', 'running');
+  await world.admin.call('nodes.delete', { node: 'node-02', force: true });
+  await reaches(world, 'web', 'pending');
+  const kept = stack.move();
+  return { world, home, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+function drained({ admin }: RemoteWorld) {
+  return admin.call('nodes.drain', { node: 'node-01' });
+}
+
+async function filled(world: RemoteWorld) {
+  await world.admin.call('containers.deploy', asked('other', { memoryBytes: 2_000 * MIB }));
+  await reaches(world, 'other', 'running');
+}
+
+async function away(world: RemoteWorld, home: Worker) {
+  await home.disconnect();
+  await silence(world, home, 40);
+}

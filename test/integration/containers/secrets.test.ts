@@ -159,6 +159,28 @@ describe('a secret', () => {
     expect((await set('c', 65_536)).version).toBe(2);
   });
 
+  it('is refused with the others of a container that are too long together, also when that is only planned', async () => {
+    await using world = await remoteWorld();
+    await using node = await worker(world, 'node-01');
+    for (const name of ['one', 'two']) {
+      await world.admin.call('secrets.set', { name, base64: base64('x'.repeat(60_000)) });
+    }
+    const request = {
+      name: 'web',
+      image: 'app:1',
+      payFrom: 'node-01',
+      secrets: [{ name: 'one' }, { name: 'two' }],
+    };
+    const tooLong = {
+      code: 'INPUT_INVALID',
+      message: 'The secrets of "web" are 120000 bytes together; a container has 114688 at most.',
+    };
+
+    await expect(world.admin.call('containers.plan', request)).rejects.toMatchObject(tooLong);
+    await expect(world.admin.call('containers.deploy', request)).rejects.toMatchObject(tooLong);
+    expect(node.held.size).toBe(0);
+  });
+
   it('is refused when it is too long, or has the name of an id', async () => {
     await using world = await remoteWorld();
     const set = (name: string, value: string) =>

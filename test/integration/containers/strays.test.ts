@@ -30,6 +30,7 @@ async function reconciling(runtime: MemoryRuntime) {
     files: await WorkFiles.open(directory, nothing),
     secrets: new SecretFiles(directory),
     allowBind: [],
+    rights: { ensure: (on, request, signal) => on.ensureImage(request, signal) },
     lent: {
       openLease: () => Promise.resolve(undefined),
       closeLease: done,

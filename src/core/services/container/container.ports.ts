@@ -200,16 +200,16 @@ export interface Nodes {
   ownedBy(memberId: string): Promise<readonly Named[]>;
 }
 
-/** Which of these secrets a member does not have. */
-export type MissingSecrets = (
+/** How many bytes those of these secrets are that a member has, by their names. */
+export type SecretSizes = (
   ownerId: string,
   names: readonly string[],
-) => Promise<readonly string[]>;
+) => Promise<ReadonlyMap<string, number>>;
 
 export interface ContainerDeps {
   readonly store: ContainerStore;
   readonly nodes: Nodes;
-  readonly missingSecrets: MissingSecrets;
+  readonly secretSizes: SecretSizes;
   /** SHA-256, in hexadecimal. */
   readonly hash: (text: string) => string;
   readonly newId: () => string;

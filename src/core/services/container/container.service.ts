@@ -87,8 +87,7 @@ export class ContainerService {
       throw new AppError('INPUT_INVALID', 'Nothing to change was given.');
     }
     const current = await this.#state(ref);
-    const { missingSecrets } = this.#deps;
-    await requireSecrets(missingSecrets, current.container.owner.id, specAfter(current, change));
+    await requireSecrets(this.#deps.secretSizes, current.container, specAfter(current, change));
     return store.place(
       current.container.id,
       (state, rooms) => {
@@ -207,7 +206,7 @@ export class ContainerService {
     request: { readonly revision?: number | undefined; readonly ifVersion?: number | undefined },
     caller: Caller,
   ): Promise<ContainerDetails> {
-    const { store, newId, now, missingSecrets } = this.#deps;
+    const { store, newId, now, secretSizes } = this.#deps;
     const state = await this.#state(ref);
     const { container } = state;
     const wanted = request.revision ?? (await this.#revisionBefore(container));
@@ -218,7 +217,7 @@ export class ContainerService {
       });
     }
     requireConfined(found.spec, specNow(state), caller);
-    await requireSecrets(missingSecrets, container.owner.id, found.spec);
+    await requireSecrets(secretSizes, container, found.spec);
     return store.place(
       container.id,
       (before, rooms) => {

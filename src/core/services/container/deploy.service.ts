@@ -148,7 +148,7 @@ export class DeployService {
     caller: Caller,
     before?: ContainerState,
   ): Promise<ContainerState> {
-    const { newId, now, hash, missingSecrets } = this.#deps;
+    const { newId, now, hash, secretSizes } = this.#deps;
     const name = requireName(request.name);
     const spec = specOf(request.spec);
     const owner = before?.container.owner ?? { id: caller.id, name: caller.name };
@@ -159,7 +159,7 @@ export class DeployService {
         ? before.container.payer
         : await this.#payer(request.payFrom, caller);
     requireConfined(spec, before && specNow(before), caller);
-    await requireSecrets(missingSecrets, owner.id, spec);
+    await requireSecrets(secretSizes, { name, owner }, spec);
     const at = now();
     return {
       container: {

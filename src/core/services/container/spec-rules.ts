@@ -1,10 +1,16 @@
 import type { ContainerSpec } from '../../types/models/container.js';
 import type { Caller } from '../../types/models/member.js';
-import type { ContainerState, MissingSecrets, Nodes, StoredRevision } from './container.ports.js';
+import type {
+  ContainerState,
+  Nodes,
+  SecretSizes,
+  StoredContainer,
+  StoredRevision,
+} from './container.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { revisionOf } from './container-status.js';
-import { changedParts, secretsOf, unconfinedParts } from './defaults.js';
+import { changedParts, requireSecretsFit, secretsOf, unconfinedParts } from './defaults.js';
 
 /** What it is to be at this moment. */
 export function specNow(state: ContainerState): ContainerSpec {
@@ -48,15 +54,22 @@ export function requireConfined(
   );
 }
 
-/** @throws {AppError} SECRET_NOT_FOUND. */
+/** @throws {AppError} SECRET_NOT_FOUND, INPUT_INVALID where they are too long together. */
 export async function requireSecrets(
-  missingSecrets: MissingSecrets,
-  ownerId: string,
+  secretSizes: SecretSizes,
+  { name, owner }: Pick<StoredContainer, 'name' | 'owner'>,
   spec: ContainerSpec,
 ): Promise<void> {
-  const [missing] = await missingSecrets(ownerId, secretsOf(spec));
-  if (missing === undefined) return;
-  throw new AppError('SECRET_NOT_FOUND', `There is no secret "${missing}".`, { secret: missing });
+  const names = secretsOf(spec);
+  const sizes = await secretSizes(owner.id, names);
+  const missing = names.find((secret) => !sizes.has(secret));
+  if (missing !== undefined) {
+    throw new AppError('SECRET_NOT_FOUND', `There is no secret "${missing}".`, { secret: missing });
+  }
+  requireSecretsFit(
+    [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0),
+    name,
+  );
 }
 
 /** @throws {AppError} NODE_NOT_FOUND. */

@@ -126,6 +126,11 @@ export interface NodeStore {
   endProvisioning(end: EndProvisioning): Promise<void>;
   /** @throws {AppError} NODE_NOT_FOUND, NODE_NAME_TAKEN, OFFER_EXCEEDS_HARDWARE, VERSION_CONFLICT. */
   update(ref: string, change: NodeChange, now: Date): Promise<Node>;
+  /** Names of the containers that live and are paid from the node: the first so many, and how many there are. */
+  paidFrom(
+    nodeId: string,
+    limit: number,
+  ): Promise<{ readonly names: readonly string[]; readonly count: number }>;
   /** @throws {AppError} NODE_NOT_FOUND, NODE_BUSY, VERSION_CONFLICT. */
   delete(
     ref: string,

@@ -11,7 +11,7 @@ import { AppError } from '../../types/errors/app-error.js';
 import { violatedConstraint } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
 
-/** Orders of rows that every transaction keeps to: nodes, containers, leases, agents, events. */
+/** Order of rows that every transaction keeps to: containers, nodes, leases, agents, events. A container refers to nodes, so it comes before them. */
 
 /** A container that there was not. @throws {AppError} CONTAINER_NAME_TAKEN. */
 export async function insertState(

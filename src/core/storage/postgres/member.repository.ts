@@ -6,7 +6,7 @@ import type {
   MemberFilter,
   MemberStore,
 } from '../../services/cooperative/member.ports.js';
-import type { Member, MemberStatus } from '../../types/models/member.js';
+import type { Member, MemberStatus, Named } from '../../types/models/member.js';
 
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
@@ -100,16 +100,18 @@ export class MemberRepository implements MemberStore {
     return this.#db.transaction().execute(async (tx) => {
       await holdPlacement(tx);
       await lockRow(tx, id);
+      // Before their nodes, as everywhere.
+      const containers = await holdContainersOf(tx, id);
       const nodes = await handOver(tx, id, transferTo, now);
-      const containers = await handOverContainers(tx, id, transferTo, now);
+      await handOverContainers(tx, id, containers, transferTo, now);
       await endAccess(tx, id, 'member removed', now);
       await sql`delete from invitations where member_id = ${id}`.execute(tx);
       const { rows } = await sql<MemberRow>`
         update members set status = 'removed', former_name = name, name = name || '~' || left(id::text, 8),
           password_hash = null, updated_at = ${now}, version = version + 1
         where id = ${id} returning *`.execute(tx);
-      // Last, as everywhere: whoever tells of a container holds it already, and would wait for these while they wait for it.
-      await tellHandOver(tx, nodes, containers);
+      for (const node of nodes) await tellOwner(tx, 'node', node);
+      for (const container of containers) await tellOwner(tx, 'container', container);
       return {
         member: await changed(tx, requireRow(rows[0], id), 'member.removed'),
         transferredNodes: nodes.length,
@@ -118,16 +120,18 @@ export class MemberRepository implements MemberStore {
   }
 }
 
-/** Nodes that live go to the heir; history stays with who made it. Answers which. */
+/** Nodes that live go to the heir; history stays with who made it. */
 async function handOver(
   tx: Transaction<unknown>,
   id: string,
   heir: string | undefined,
   now: Date,
-): Promise<readonly { readonly id: string }[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from nodes where owner_id = ${id} and status <> 'retired' for update`.execute(tx);
-  if (rows.length === 0) return rows;
+): Promise<readonly Named[]> {
+  const { rows } = await sql<Named>`
+    select id, name from nodes where owner_id = ${id} and status <> 'retired' order by id for update`.execute(
+    tx,
+  );
+  if (rows.length === 0) return [];
   if (heir === undefined) {
     throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} node(s).`, {
       nodes: rows.length,
@@ -138,47 +142,22 @@ async function handOver(
   return rows;
 }
 
-/** Says that these belong to another member. */
-async function tellHandOver(
-  tx: Transaction<unknown>,
-  nodes: readonly { readonly id: string }[],
-  containers: readonly { readonly id: string; readonly name: string }[],
-): Promise<void> {
-  for (const { id } of nodes) {
-    await appendEvent(tx, {
-      type: 'node.updated',
-      object: { kind: 'node', id },
-      payload: { changed: ['owner'] },
-    });
-  }
-  for (const { id, name } of containers) {
-    await appendEvent(tx, {
-      type: 'container.updated',
-      object: { kind: 'container', id },
-      payload: { name, changed: ['owner'] },
-    });
-  }
-}
-
-/** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. Answers which. */
+/** Containers that live go to the heir with the secrets that they name. No one else is to have the others, which go. */
 async function handOverContainers(
   tx: Transaction<unknown>,
   id: string,
+  containers: readonly Named[],
   heir: string | undefined,
   now: Date,
-): Promise<readonly { readonly id: string; readonly name: string }[]> {
-  const { rows } = await sql<{ id: string; name: string }>`
-    select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
-    tx,
-  );
-  if (rows.length > 0 && heir === undefined) {
-    throw new AppError('MEMBER_OWNS_NODES', `This member owns ${rows.length} container(s).`, {
-      containers: rows.length,
+): Promise<void> {
+  if (containers.length > 0 && heir === undefined) {
+    throw new AppError('MEMBER_OWNS_NODES', `This member owns ${containers.length} container(s).`, {
+      containers: containers.length,
     });
   }
-  if (heir !== undefined && rows.length > 0) {
+  if (heir !== undefined && containers.length > 0) {
     const named = sql`exists (
-      select from container_revisions r where r.container_id = any(${rows.map((row) => row.id)}::uuid[])
+      select from container_revisions r where r.container_id = any(${containers.map((one) => one.id)}::uuid[])
         and (r.spec ->> 'registryAuth' = s.name or r.spec -> 'secrets' @> jsonb_build_array(jsonb_build_object('name', s.name))))`;
     const { rows: both } = await sql<{ name: string }>`
       select s.name from secrets s join secrets o on o.name = s.name and o.owner_id = ${heir}
@@ -195,7 +174,24 @@ async function handOverContainers(
       where owner_id = ${id} and removed_at is null`.execute(tx);
   }
   await sql`delete from secrets where owner_id = ${id}`.execute(tx);
+}
+
+async function holdContainersOf(tx: Transaction<unknown>, id: string): Promise<readonly Named[]> {
+  const { rows } = await sql<Named>`
+    select id, name from containers where owner_id = ${id} and removed_at is null order by id for update`.execute(
+    tx,
+  );
   return rows;
+}
+
+/** Last of all: who appends an event waits for nobody afterwards. */
+async function tellOwner(
+  tx: Transaction<unknown>,
+  kind: 'node' | 'container',
+  { id, name }: Named,
+): Promise<void> {
+  const payload = kind === 'node' ? { changed: ['owner'] } : { name, changed: ['owner'] };
+  await appendEvent(tx, { type: `${kind}.updated`, object: { kind, id }, payload });
 }
 
 function statusAfter(before: MemberRow, disabled: boolean | undefined): MemberStatus {

@@ -11,16 +11,26 @@ interface LostLease {
   readonly was_leaving: boolean;
 }
 
-/** Ends what a node has: its machine is told nothing more. What becomes of the containers is decided by whoever looks after them next. */
+/**
+ * Holds the containers that have to do with a node. Before its own row, because whoever changes a container may come to refer to the node by it;
+ * no others come while the placement lock is held.
+ */
+export async function holdContainersOf(tx: Transaction<unknown>, nodeId: string): Promise<void> {
+  await sql`
+    select from containers where wanted_node_id = ${nodeId}
+      or id in (select container_id from container_leases where node_id = ${nodeId} and ended_at is null)
+    order by id for update`.execute(tx);
+}
+
+/**
+ * Ends what a node has, whose containers are held: its machine is told nothing more. What becomes of the containers is decided by whoever looks
+ * after them next.
+ */
 export async function endLeases(
   tx: Transaction<unknown>,
   nodeId: string,
   now: Date,
 ): Promise<readonly LostLease[]> {
-  // Containers before their replicas, as everywhere.
-  await sql`
-    select from containers where id in (select container_id from container_leases where node_id = ${nodeId} and ended_at is null)
-    order by id for update`.execute(tx);
   const { rows } = await sql<LostLease>`
     update container_leases l set ended_at = ${now}, end_reason = coalesce(end_reason, 'its node was deleted'),
       phase = case when leaving_at is null then 'lost' else 'ended' end

@@ -9,9 +9,9 @@ import { isUuid } from '../../utils/node-name.js';
 import { beyondCapacity } from '../../utils/offer.js';
 import { isUniqueViolation } from './database-errors.js';
 import { appendEvent } from './event.repository.js';
-import { endLeases, tellLost } from './node-leases.js';
+import { endLeases, holdContainersOf, tellLost } from './node-leases.js';
 import { holdPlacement } from './placement-lock.js';
-import { lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
+import { findNode, lockNode, requireIdle, requireRow, requireVersion } from './node-lock.js';
 import { nodeColumns, type NodeRow, toNode } from './node.rows.js';
 import { tellAnew } from './node-desired.js';
 
@@ -86,6 +86,18 @@ export class NodeRepository {
     });
   }
 
+  async paidFrom(
+    nodeId: string,
+    limit: number,
+  ): Promise<{ readonly names: readonly string[]; readonly count: number }> {
+    const { rows } = await sql<{ name: string; count: number }>`
+      select name, (count(*) over ())::int as count from containers
+      where payer_node_id = ${nodeId} and removed_at is null order by name collate "C" limit ${limit}`.execute(
+      this.#db,
+    );
+    return { names: rows.map(({ name }) => name), count: rows[0]?.count ?? 0 };
+  }
+
   /** Retires the node when a container, a route or a credit account refers to it; removes it otherwise. */
   async delete(
     ref: string,
@@ -94,7 +106,9 @@ export class NodeRepository {
   ): Promise<{ node: Node; outcome: 'removed' | 'retired' }> {
     return this.#db.transaction().execute(async (tx) => {
       await holdPlacement(tx);
-      const row = await lockNode(tx, ref);
+      const { id } = await findNode(tx, ref);
+      await holdContainersOf(tx, id);
+      const row = await lockNode(tx, id);
       requireVersion(row, ifVersion);
       await requireIdle(tx, row);
       const lost = await endLeases(tx, row.id, now);

@@ -61,15 +61,13 @@ export class SecretRepository implements SecretStore {
     return rows[0] && toSecret(rows[0]);
   }
 
-  /** Which of these names a member has no secret of. */
-  async missing(ownerId: string, names: readonly string[]): Promise<readonly string[]> {
-    if (names.length === 0) return [];
-    const { rows } = await sql<{ name: string }>`
-      select name from secrets where owner_id = ${ownerId} and name = any(${[...names]})`.execute(
-      this.#db,
-    );
-    const known = new Set(rows.map(({ name }) => name));
-    return names.filter((name) => !known.has(name));
+  /** How many bytes those of these names are that a member has. */
+  async sizes(ownerId: string, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (names.length === 0) return new Map();
+    const { rows } = await sql<{ name: string; bytes: number }>`
+      select name, octet_length(encrypted) - ${SEALED_MORE_BYTES}::int as bytes from secrets
+      where owner_id = ${ownerId} and name = any(${[...names]})`.execute(this.#db);
+    return new Map(rows.map(({ name, bytes }) => [name, bytes]));
   }
 
   /** What they are. @throws {AppError} CONFIG_INVALID when the master key is not the one that they were encrypted under. */

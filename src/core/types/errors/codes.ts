@@ -156,6 +156,9 @@ export const errorCodes = {
   NODE_OFFLINE: refused(
     'Wait for it with `syntropy node wait <node> --for online`; one that never comes back is deleted with --force.',
   ),
+  NODE_PAYS: refused(
+    'Remove these containers, or have another node pay for them with payFrom in `syntropy container apply`; --force deletes the node all the same.',
+  ),
   OFFER_EXCEEDS_HARDWARE: refused('Offer less; `syntropy node status` shows what it has.'),
   CONTAINER_NAME_TAKEN: refused(
     'Choose another name, or change the container that has it with `syntropy container update`.',
