@@ -41,8 +41,17 @@ async function engine(all: readonly Message[], followed: number) {
   const engineHttp = new EngineHttp(socketPath);
   const labels = { node: '', lease: '', container: '', replica: '1', specHash: '' };
   const facts = {
-    ...{ id: 'c', name: 'c', labels, state: 'running' as const, pid: 2, restarts: 0, ports: [] },
-    ...{ exitCode: undefined, oomKilled: false, finishedAt: undefined, error: undefined },
+    id: 'c',
+    name: 'c',
+    labels,
+    state: 'running' as const,
+    pid: 2,
+    restarts: 0,
+    ports: [],
+    exitCode: undefined,
+    oomKilled: false,
+    finishedAt: undefined,
+    error: undefined,
     startedAt: at(0),
   };
   return {

@@ -69,7 +69,7 @@ async function followed(
   const texts: string[] = [];
   const missing: number[] = [];
   let failure: unknown;
-  let isOver = false;
+  const done = { isOver: false };
   const read = async () => {
     try {
       const items = followLogs(client, { container: 'web', follow: true, ...input }, 3);
@@ -80,11 +80,11 @@ async function followed(
     } catch (error) {
       failure = error;
     }
-    isOver = true;
+    done.isOver = true;
   };
   void read();
-  for (let n = 0; n < 1_000 && !isOver; n += 1) await vi.advanceTimersByTimeAsync(250);
-  return { texts, missing, failure, isOver };
+  for (let n = 0; n < 1_000 && !done.isOver; n += 1) await vi.advanceTimersByTimeAsync(250);
+  return { texts, missing, failure, isOver: done.isOver };
 }
 
 const of = (log: readonly Written[], replica: number) =>
