@@ -7,6 +7,8 @@ import type {
 } from '../../src/core/services/container/runtime.ports.js';
 import type { TwinProgram } from './memory-exec.js';
 
+import { AppError } from '../../src/core/types/errors/app-error.js';
+
 /** A container as the twin keeps it. */
 export interface Kept {
   readonly id: string;
@@ -51,4 +53,14 @@ export async function unlessAborted(
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** As an engine says it of an image that is not there. */
+export function noImage(ref: string): AppError {
+  return new AppError('CONTAINER_IMAGE_NOT_FOUND', `There is no image ${ref}.`);
+}
+
+/** As the agent says it of an engine that is not there. */
+export function unreachable(): AppError {
+  return new AppError('ENGINE_UNREACHABLE', 'The container engine does not answer.');
 }

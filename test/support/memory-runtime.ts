@@ -18,7 +18,14 @@ import type {
 import { imageName } from '../../src/core/platform/common/engine/image-name.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { type ErrorCode } from '../../src/core/types/errors/codes.js';
-import { justAfter, type Kept, listed, unlessAborted } from './memory-container.js';
+import {
+  justAfter,
+  type Kept,
+  listed,
+  noImage,
+  unlessAborted,
+  unreachable,
+} from './memory-container.js';
 import { type TwinProgram, TwinSession } from './memory-exec.js';
 
 export type { TwinProgram } from './memory-exec.js';
@@ -461,12 +468,4 @@ export class MemoryRuntime implements ContainerRuntime {
     await promise;
     this.#waiting.delete(resolve);
   }
-}
-
-function noImage(ref: string): AppError {
-  return new AppError('CONTAINER_IMAGE_NOT_FOUND', `There is no image ${ref}.`);
-}
-
-function unreachable(): AppError {
-  return new AppError('ENGINE_UNREACHABLE', 'The container engine does not answer.');
 }

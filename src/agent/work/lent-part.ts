@@ -102,6 +102,15 @@ export class LentPart implements Pick<LentMachine, 'counters' | 'closeLease'> {
     return this.#machine?.counters(lease);
   }
 
+  /** None where there is no cgroup. */
+  async busyIn(lease: string): Promise<readonly string[]> {
+    return (await this.#machine?.busyIn(lease)) ?? [];
+  }
+
+  async endIn(lease: string, cgroup: string): Promise<void> {
+    await this.#machine?.endIn(lease, cgroup);
+  }
+
   async closeLease(lease: string): Promise<void> {
     await this.#machine?.closeLease(lease);
   }

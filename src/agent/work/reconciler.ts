@@ -151,6 +151,11 @@ export class Reconciler {
     return (match && isLive(match) ? match : (live ?? match))?.id;
   }
 
+  /** Steps are being taken for it. */
+  isBusy(lease: string): boolean {
+    return this.#runs.has(lease);
+  }
+
   /** Until the signal aborts; nothing is under way any more then. */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();

@@ -12,6 +12,7 @@ import { eachOf } from './limit.js';
 import { promisedCpuMillis } from './lease.js';
 import { ImageRights } from './image-rights.js';
 import { LentPart, type OpenLent } from './lent-part.js';
+import { Orphans } from './orphans.js';
 import { Reconciler } from './reconciler.js';
 import { SecretFiles } from './secret-files.js';
 import { type InterfaceCounts, Meter, type MeterParts } from './usage.js';
@@ -85,6 +86,7 @@ export class Work {
   readonly #meter: Meter;
   readonly #assignments: Assignments;
   readonly #reconciler: Reconciler;
+  readonly #orphans: Orphans;
   #link: WorkLink | undefined;
 
   private constructor(
@@ -142,6 +144,14 @@ export class Work {
       onEngine: () => this.#link?.headerChanged(),
       onRunning: (running) => this.#meter.watch(running),
     });
+    this.#orphans = new Orphans({
+      node,
+      lent,
+      runtime: () => this.#engine.current?.runtime,
+      leases: () => files.state.leases.keys(),
+      isBusy: (lease) => this.#reconciler.isBusy(lease),
+      log,
+    });
   }
 
   /** Takes up what lies on the disk. What is damaged there is told of, and removes nothing. */
@@ -159,7 +169,8 @@ export class Work {
   /** Until the signal aborts. Containers go on. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await Promise.all([this.#reconciler.run(signal), this.#meter.run(signal)]);
+      const parts = [this.#reconciler, this.#meter, this.#orphans];
+      await Promise.all(parts.map((part) => part.run(signal)));
     } finally {
       await this.#assignments.close();
       await this.#files.settled();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +67,23 @@ describe.skipIf(missing('root', 'cgroups'))('a machine that is lent', () => {
 
     expect(forgotten).toBeDefined();
     expect(cgroupsLeft(`${name}/${FIRST}`)).toEqual([]);
+  });
+
+  it('says in which of the cgroups of a lease something runs, and ends it', async () => {
+    const name = `syntropy-test-${process.pid}`;
+    await using world = lent(name);
+    const { machine } = world;
+    const { parent } = await machine.openLease(FIRST, 1_000);
+    const [busy, idle] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    for (const tree of ['cpu', 'cpuacct', 'memory', 'pids']) {
+      for (const one of [busy, idle]) await mkdir(path.join('/sys/fs/cgroup', tree, parent, one));
+    }
+    await using forgotten = await hog(`${parent}/${busy}`);
+    expect(forgotten).toBeDefined();
+
+    expect(await machine.busyIn(FIRST)).toEqual([busy]);
+    await machine.endIn(FIRST, busy);
+    await waitFor('its end', async () => (await machine.busyIn(FIRST)).length === 0);
   });
 
   it(

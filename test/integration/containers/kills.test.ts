@@ -81,6 +81,8 @@ function countingMachine() {
       return Promise.resolve({ cpuMicros: before + 1_000, memoryBytes: 2 ** 20 });
     },
     total: () => Promise.resolve(undefined),
+    busyIn: () => Promise.resolve([]),
+    endIn: () => Promise.resolve(),
     closeLease: (lease) => {
       const last = counters.get(lease);
       if (last !== undefined) closed.set(lease, last);

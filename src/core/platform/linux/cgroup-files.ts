@@ -105,6 +105,22 @@ export async function endProcesses(directory: string): Promise<void> {
   }
 }
 
+/** Names of those in it in which, or below which, something runs. */
+export async function busyIn(directory: string): Promise<readonly string[]> {
+  const names = await cgroupsIn(directory);
+  const busy = await Promise.all(names.map((name) => isBusy(path.join(directory, name))));
+  return names.filter((_, n) => busy[n]);
+}
+
+async function isBusy(directory: string): Promise<boolean> {
+  const procs = await readText(path.join(directory, 'cgroup.procs'));
+  if (procs !== undefined && procs !== '') return true;
+  for (const below of await cgroupsIn(directory)) {
+    if (await isBusy(path.join(directory, below))) return true;
+  }
+  return false;
+}
+
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

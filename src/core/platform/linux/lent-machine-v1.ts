@@ -10,6 +10,7 @@ import type {
 import { AppError } from '../../types/errors/app-error.js';
 import { errorCode } from '../../types/errors/error-code.js';
 import {
+  busyIn,
   cgroupsIn,
   endProcesses,
   isLease,
@@ -69,6 +70,15 @@ export class LentMachineV1 implements LentMachine {
 
   total(): Promise<LeaseCounters | undefined> {
     return this.#read(this.#name);
+  }
+
+  async busyIn(lease: string): Promise<readonly string[]> {
+    return isLease(lease) ? busyIn(path.join(this.#trees.pids, this.#name, lease)) : [];
+  }
+
+  async endIn(lease: string, cgroup: string): Promise<void> {
+    requireLease(lease);
+    await endProcesses(path.join(this.#trees.pids, this.#name, lease, path.basename(cgroup)));
   }
 
   async closeLease(lease: string): Promise<void> {

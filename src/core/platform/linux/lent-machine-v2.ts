@@ -9,6 +9,7 @@ import type {
 } from '../../services/container/runtime.ports.js';
 
 import {
+  busyIn,
   endProcesses,
   isLease,
   makeCgroup,
@@ -72,6 +73,15 @@ export class LentMachineV2 implements LentMachine {
 
   total(): Promise<LeaseCounters | undefined> {
     return read(this.#parentDirectory());
+  }
+
+  async busyIn(lease: string): Promise<readonly string[]> {
+    return isLease(lease) ? busyIn(this.#leaseDirectory(lease)) : [];
+  }
+
+  async endIn(lease: string, cgroup: string): Promise<void> {
+    requireLease(lease);
+    await endProcesses(path.join(this.#leaseDirectory(lease), path.basename(cgroup)));
   }
 
   async closeLease(lease: string): Promise<void> {

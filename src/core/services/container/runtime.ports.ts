@@ -264,6 +264,10 @@ export interface LentMachine {
   counters(lease: string): Promise<LeaseCounters | undefined>;
   /** What the node has used for all leases together. */
   total(): Promise<LeaseCounters | undefined>;
+  /** Names of the cgroups in that of a lease, as its engine has made them, in which something runs. */
+  busyIn(lease: string): Promise<readonly string[]>;
+  /** Ends what runs in one of those. */
+  endIn(lease: string, cgroup: string): Promise<void>;
   /** Takes the cgroup away, with what its engine has forgotten in it. @throws {AppError} INPUT_INVALID (no id of a lease). */
   closeLease(lease: string): Promise<void>;
 }
