@@ -9,9 +9,14 @@ import { openRuntime } from '../../../src/core/platform/common/engine/open-runti
 
 const PODMAN = { ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] };
 const ID = '4711';
-const LABELS = Object.fromEntries(
-  ['node', 'lease', 'container', 'replica', 'spec-hash'].map((key) => [`syntropy.${key}`, '1']),
-);
+const UUID = '0190a0a0-0000-7000-8000-000000000001';
+const LABELS = {
+  'syntropy.node': UUID,
+  'syntropy.lease': UUID,
+  'syntropy.container': UUID,
+  'syntropy.replica': '1',
+  'syntropy.spec-hash': 'a'.repeat(64),
+};
 
 /** Lines as the engine frames them: stream, length, and the text with its time. */
 function framed(numbers: readonly number[]): Buffer {
@@ -52,7 +57,7 @@ async function losingPodman() {
     }
     const facts = {
       Id: ID,
-      Name: 'web',
+      Name: 'syntropy-web-1-0190a0a0-aaaaaaaa',
       State: { Status: isRunning ? 'running' : 'exited', StartedAt: '2026-01-01T00:00:00Z' },
       Config: { Labels: LABELS },
     };

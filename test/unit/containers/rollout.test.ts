@@ -351,6 +351,22 @@ describe('the status of a container', () => {
     expect(noteSilence(leaving(false), NOW).leases[0]?.endedAt).toBeUndefined();
     expect(noteSilence(leaving(true), NOW).leases[0]?.endedAt).toEqual(NOW);
   });
+
+  it('soon gives the place back of one that its node has never heard of', () => {
+    const left = (seconds: number, state: ContainerState) => ({
+      ...state,
+      leases: state.leases.map((lease) => ({
+        ...lease,
+        isReachable: true,
+        leavingAt: new Date(NOW.getTime() - seconds * 1_000),
+      })),
+    });
+    const endedAt = (state: ContainerState) => noteSilence(state, NOW).leases[0]?.endedAt;
+
+    expect(endedAt(left(30, made(1)))).toBeUndefined();
+    expect(endedAt(left(31, made(1)))).toEqual(NOW);
+    expect(endedAt(left(31, obeyed(made(1))))).toBeUndefined();
+  });
 });
 
 /** The state when another revision, which is larger, was asked for. */

@@ -33,6 +33,7 @@ const MAX_REVISIONS = 100;
 const TENDED_AT_ONCE = 500;
 /** A node that has been told and says nothing of how a replica ended has nothing of it: longer than any container may take to stop. */
 const LEAVE_SECONDS = 7_200;
+const UNHEARD_SECONDS = 30;
 
 interface RoomRow {
   readonly id: string;
@@ -167,7 +168,7 @@ export class ContainerRepository implements ContainerStore {
             where l.container_id = c.id and l.ended_at is null
               and (not ${isReachable} and (l.leaving_at is not null or c.status not in ('unknown', 'degraded', 'lost')
                   or (l.phase <> 'lost' and coalesce(a.last_seen_at, l.created_at) < now() - c.lost_after_seconds * interval '1 second'))
-                or l.leaving_at < now() - ${LEAVE_SECONDS} * interval '1 second'
+                or l.leaving_at < now() - case l.observed_generation when 0 then ${UNHEARD_SECONDS}::int else ${LEAVE_SECONDS}::int end * interval '1 second'
                   and a.observed_work_generation >= a.work_generation)))
       order by c.id limit ${TENDED_AT_ONCE}`.execute(this.#db);
     return rows.map(({ id }) => id);
