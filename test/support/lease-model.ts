@@ -92,7 +92,9 @@ export class LeaseModel {
       }
       case 'stop':
         this.touched.add(step.container);
-        if (step.hold) this.record = { ...record, held: step.container };
+        this.record = step.hold
+          ? { ...record, held: step.container }
+          : { ...record, leaving: [...(record.leaving ?? []), step.container] };
         this.change(step.container, { state: 'exited', exitCode: 143 });
         return;
       case 'hold':

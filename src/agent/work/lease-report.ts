@@ -40,7 +40,7 @@ export interface Standing {
 export function leaseReport(record: LeaseRecord, standing: Standing): LeaseReport {
   const { wanted, good } = record;
   const of = effective(record);
-  const match = matching(standing.containers, of.specHash);
+  const match = matching(record, standing.containers);
   const old = standing.containers.find(
     (one) => one.specHash !== wanted.specHash && one.specHash === good?.specHash && isLive(one),
   );

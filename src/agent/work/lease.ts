@@ -31,6 +31,8 @@ export interface LeaseRecord {
   };
   /** A container that was stopped from here: unlike one that has ended by itself it is started again, whatever its policy. */
   readonly held?: string;
+  /** Containers that are stopped to be taken away: what they end with says nothing, and none of them is used again. */
+  readonly leaving?: readonly string[];
   /** It is no longer in the work. */
   readonly ending?: { readonly volumes: boolean };
 }
@@ -122,12 +124,18 @@ export function isSpent({ spec }: Held, { restarts }: Pick<SeenContainer, 'resta
   return spec.restart === 'on-failure' && restarts >= (spec.maxRestarts ?? Infinity);
 }
 
+/** Whether it is being taken away, whatever the lease is to be by now. */
+export function isLeaving({ leaving }: LeaseRecord, { id }: Pick<SeenContainer, 'id'>): boolean {
+  return leaving?.includes(id) ?? false;
+}
+
 /** The container that is what the lease is to be. Of several the one that runs. */
 export function matching(
+  record: LeaseRecord,
   containers: readonly SeenContainer[],
-  specHash: string,
 ): SeenContainer | undefined {
-  const same = containers.filter((one) => one.specHash === specHash);
+  const { specHash } = effective(record);
+  const same = containers.filter((one) => one.specHash === specHash && !isLeaving(record, one));
   return same.find(isLive) ?? same[0];
 }
 

@@ -4,6 +4,7 @@ import {
   effective,
   type Held,
   isDone,
+  isLeaving,
   isLive,
   isSpent,
   isTrial,
@@ -30,7 +31,7 @@ export type Step =
   | { readonly kind: 'create'; readonly of: Held }
   /** Without a container: the one that was just made. */
   | { readonly kind: 'start'; readonly of: Held; readonly container?: string }
-  /** `hold`: it is noted first that it was stopped from here. */
+  /** It is noted first that it was stopped from here: to run again (`hold`), or to be taken away. */
   | {
       readonly kind: 'stop';
       readonly container: string;
@@ -76,6 +77,9 @@ const NOTHING: LeasePlan = { steps: [] };
 export function plan(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan {
   if (nowMs < seen.notBeforeMs) return { steps: [], lookAgainAtMs: seen.notBeforeMs };
   if (record.ending) return planEnd(record, seen, record.ending.volumes);
+  // What is called as it is has to go before another is made.
+  const leaving = seen.containers.filter((one) => isLeaving(record, one));
+  if (leaving.length > 0) return { steps: gone(record, leaving) };
   const { wanted } = record;
   return wanted.desired === 'stopped' ? planStopped(record, seen) : planRun(record, seen, nowMs);
 }
@@ -91,7 +95,7 @@ function planEnd(record: LeaseRecord, seen: SeenLease, withVolumes: boolean): Le
 }
 
 function planStopped(record: LeaseRecord, seen: SeenLease): LeasePlan {
-  const match = matching(seen.containers, effective(record).specHash);
+  const match = matching(record, seen.containers);
   const others = seen.containers.filter((one) => one !== match);
   const isGood = ({ specHash }: SeenContainer) => specHash === record.good?.specHash;
   const steps: Step[] = others.filter(isLive).map((one) => stop(record, one, isGood(one)));
@@ -107,7 +111,7 @@ function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan
   // Two at once would spoil what is in them. It is planned again when that one has ended.
   if (seen.isVolumeHeld === true && !seen.containers.some(isLive)) return NOTHING;
   const of = effective(record);
-  const match = matching(seen.containers, of.specHash);
+  const match = matching(record, seen.containers);
   const others = seen.containers.filter((one) => one !== match);
   const isGood = (one: SeenContainer) => one.specHash === record.good?.specHash;
   const isAlone = isStopFirst(record);

@@ -112,7 +112,7 @@ export class Reconciler {
       return generation === undefined ? undefined : endedReport(lease, generation);
     }
     const containers = this.#containersOf(lease);
-    const match = matching(containers, effective(record).specHash);
+    const match = matching(record, containers);
     const memory = this.#memories.of(lease);
     const probe = match && this.#health.of(match.id);
     const words = probe?.health === 'unhealthy' ? probe.output : memory.words?.text;
@@ -132,7 +132,7 @@ export class Reconciler {
   containerOf(lease: string): string | undefined {
     const record = this.#parts.files.state.leases.get(lease);
     const containers = this.#sight.containersOf(lease);
-    const match = record && matching(containers, effective(record).specHash);
+    const match = record && matching(record, containers);
     const live = containers.find(isLive);
     return (match && isLive(match) ? match : (live ?? match))?.id;
   }
@@ -231,7 +231,7 @@ export class Reconciler {
   #work(lease: string, record: LeaseRecord, runtime: ContainerRuntime, nowMs: number) {
     const memory = this.#memories.of(lease);
     const containers = this.#containersOf(lease);
-    const match = matching(containers, effective(record).specHash);
+    const match = matching(record, containers);
     if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
     const isVolumeHeld = waitsForVolumes(record, this.#parts.files.state.leases);
     const seen = { containers, notBeforeMs: memory.notBeforeMs, isVolumeHeld };
@@ -350,7 +350,7 @@ export class Reconciler {
     const watched = [];
     for (const [lease, record] of files.state.leases) {
       const of = effective(record);
-      const match = matching(this.#sight.containersOf(lease), of.specHash);
+      const match = matching(record, this.#sight.containersOf(lease));
       if (match?.state === 'running' && of.spec.health) {
         const { id: container, startedAt } = match;
         watched.push({ container, startedAt, check: of.spec.health });

@@ -93,6 +93,46 @@ describe('a lease', () => {
     await waitFor('another try', () => runtime.calls.create === 2);
   });
 
+  it('goes back to what an update has begun to stop, and whose end is no failure', async () => {
+    await using node = await connected();
+    const { runtime } = node;
+    const first = assignment();
+    node.assign([first]);
+    await node.phase(first.lease, 'running');
+    const [old] = runtime.all();
+    const isStopping = Promise.withResolvers<void>();
+    const grace = Promise.withResolvers<void>();
+    runtime.before = async (call, about) => {
+      if (call !== 'stop' || about !== old?.id) return;
+      isStopping.resolve();
+      await grace.promise;
+    };
+    const update = next(first, { image: 'registry.test/app:2' });
+    node.assign([update]);
+    await isStopping.promise;
+
+    const back = next(update, { image: first.spec.image });
+    expect(back.specHash).toBe(first.specHash);
+    node.assign([back]);
+    await node.until(first.lease, ({ generation }) => generation === back.generation);
+    grace.resolve();
+    const report = await node.phase(first.lease, 'running', back.generation);
+
+    expect(report.code).toBeUndefined();
+    const only = await waitFor('the other to be gone', () => {
+      const [one, ...others] = runtime.all();
+      return others.length === 0 ? one : undefined;
+    });
+    expect(only).toMatchObject({
+      state: 'running',
+      spec: { labels: { specHash: first.specHash } },
+    });
+    expect(only.id).not.toBe(old?.id);
+    expect(node.reports(first.lease).map(({ code }) => code)).not.toContain(
+      'CONTAINER_ROLLED_BACK',
+    );
+  });
+
   it('that an engine starts again at once, over and over, is not said to run', async () => {
     const runtime = new MemoryRuntime();
     await using node = await connected({ runtime });

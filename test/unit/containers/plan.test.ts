@@ -170,6 +170,18 @@ describe('what is done for a lease', () => {
       [seen(of, 'exited')],
       ['restart'],
     ],
+    [
+      'back to what is still being stopped for good',
+      { wanted: of, good: other, leaving: [seen(of, 'exited').id] },
+      [seen(of, 'exited', { exitCode: 137 }), seen(other, 'running')],
+      ['remove'],
+    ],
+    [
+      'the same, of which the engine has not said yet that it has ended',
+      { wanted: of, good: other, leaving: [seen(of, 'running').id] },
+      [seen(of, 'running'), seen(other, 'running')],
+      ['stop', 'remove'],
+    ],
   ])('%s', (_, record, containers, expected) => {
     expect(stepsOf(record, containers)).toEqual(expected);
   });
