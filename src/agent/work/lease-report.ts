@@ -9,6 +9,7 @@ import {
   type Failure,
   isDone,
   isLive,
+  isRestartDue,
   isSpent,
   isTrial,
   type LeaseRecord,
@@ -76,8 +77,9 @@ function phaseOf(
 ): ReplicaPhase {
   if (record.ending) return 'stopping';
   if (record.wanted.desired === 'stopped') return containers.some(isLive) ? 'stopping' : 'stopped';
-  const isUp = match?.state === 'running' && !isTrial(record);
-  if (isUp) return doing === 'restart' ? 'restarting' : upPhase(match);
+  // One that was stopped from here runs no more than its grace lasts, and what is to be restarted is not what was asked for.
+  const isUp = match?.state === 'running' && !isTrial(record) && record.held !== match.id;
+  if (isUp) return doing === 'restart' || isRestartDue(record) ? 'restarting' : upPhase(match);
   if (doing === 'pull') return 'pulling';
   if (doing === 'create' || doing === 'start') return 'starting';
   if (doing === 'restart') return 'restarting';
@@ -106,6 +108,7 @@ function upPhase({ health }: SeenContainer): ReplicaPhase {
 function exitedPhase(record: LeaseRecord, match: SeenContainer): ReplicaPhase {
   const of = effective(record);
   if (record.held === match.id || isTrial(record)) return 'starting';
+  if (isRestartDue(record)) return 'restarting';
   if (isDone(of, match)) return 'exited';
   return isSpent(of, match) ? 'failed' : 'restarting';
 }

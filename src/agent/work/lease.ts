@@ -103,6 +103,11 @@ export function isTrial(record: LeaseRecord): boolean {
   return record.good?.specHash !== effective(record).specHash;
 }
 
+/** Whether it is to be stopped and started once more than it was. */
+export function isRestartDue({ wanted, restarted = wanted.restart }: LeaseRecord): boolean {
+  return restarted < wanted.restart;
+}
+
 /** Thousandths of a core that it may use now: while another revision is tried, what the larger of the two has, as it is reserved. */
 export function promisedCpuMillis(record: LeaseRecord): number {
   const { cpuMillis } = effective(record).spec;

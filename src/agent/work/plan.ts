@@ -6,6 +6,7 @@ import {
   isDone,
   isLeaving,
   isLive,
+  isRestartDue,
   isSpent,
   isTrial,
   type LeaseRecord,
@@ -157,10 +158,10 @@ function planGood(
 }
 
 function restart(record: LeaseRecord, match: SeenContainer): readonly Step[] {
-  const { wanted, restarted = wanted.restart, restarting } = record;
+  if (!isRestartDue(record)) return [];
+  const { wanted, restarting } = record;
   const number = wanted.restart;
   const startedAt = match.startedAt ?? '';
-  if (restarted >= number) return [];
   const isOver =
     restarting?.number === number &&
     (restarting.container !== match.id || restarting.startedAt !== startedAt);

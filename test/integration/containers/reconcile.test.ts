@@ -93,6 +93,57 @@ describe('a lease', () => {
     await waitFor('another try', () => runtime.calls.create === 2);
   });
 
+  it('that is to be restarted is not said to run before that is done', async () => {
+    await using node = await connected();
+    const { runtime } = node;
+    const first = assignment();
+    node.assign([first]);
+    await node.phase(first.lease, 'running');
+    // It is told of before anything has been looked at.
+    const look = Promise.withResolvers<void>();
+    runtime.before = (call) => (call === 'list' ? look.promise : undefined);
+    const again = next(first, {}, { restart: 1 });
+    node.assign([again]);
+    const during = await node.until(
+      first.lease,
+      ({ generation }) => generation === again.generation,
+    );
+    look.resolve();
+    await node.phase(first.lease, 'running', again.generation);
+
+    expect(during.phase).toBe('restarting');
+    expect(runtime.journal.filter((line) => line.startsWith('start'))).toHaveLength(2);
+  });
+
+  it('that is still being stopped is not said to run when it is wanted again', async () => {
+    await using node = await connected();
+    const { runtime } = node;
+    const first = assignment();
+    node.assign([first]);
+    await node.phase(first.lease, 'running');
+    const isStopping = Promise.withResolvers<void>();
+    const grace = Promise.withResolvers<void>();
+    runtime.before = async (call) => {
+      if (call !== 'stop') return;
+      isStopping.resolve();
+      await grace.promise;
+    };
+    const stopped = next(first, {}, { desired: 'stopped' });
+    node.assign([stopped]);
+    await isStopping.promise;
+    const again = next(stopped, {}, { desired: 'running' });
+    node.assign([again]);
+    const during = await node.until(
+      first.lease,
+      ({ generation }) => generation === again.generation,
+    );
+    grace.resolve();
+    await node.phase(first.lease, 'running', again.generation);
+
+    expect(during.phase).toBe('starting');
+    expect(runtime.journal.filter((line) => line.startsWith('start'))).toHaveLength(2);
+  });
+
   it('goes back to what an update has begun to stop, and whose end is no failure', async () => {
     await using node = await connected();
     const { runtime } = node;
