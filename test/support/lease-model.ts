@@ -31,6 +31,7 @@ export function seen(of: Held, state: RunState, rest: Partial<SeenContainer> = {
     specHash: of.specHash,
     state,
     exitCode: state === 'exited' ? 1 : undefined,
+    oomKilled: false,
     restarts: 0,
     startedAt: state === 'created' ? undefined : 'run-1',
     upSinceMs: 0,

@@ -18,7 +18,7 @@ import type {
 import { imageName } from '../../src/core/platform/common/engine/image-name.js';
 import { AppError } from '../../src/core/types/errors/app-error.js';
 import { type ErrorCode } from '../../src/core/types/errors/codes.js';
-import { justAfter, type Kept, listed } from './memory-container.js';
+import { justAfter, type Kept, listed, type TwinEnd } from './memory-container.js';
 import { type TwinProgram, TwinSession } from './memory-exec.js';
 
 export type { TwinProgram } from './memory-exec.js';
@@ -108,11 +108,11 @@ export class MemoryRuntime implements ContainerRuntime {
     this.failNext('ensureImage', code, message);
   }
 
-  /** The container's program ends, and what its restart policy says follows at once. */
-  exitContainer(idOrName: string, exitCode: number, how: { readonly oomKilled?: boolean } = {}) {
+  /** The container's program ends, and what its restart policy says follows at once, or when an engine has waited as it does. */
+  exitContainer(idOrName: string, exitCode: number, { oomKilled, waits }: TwinEnd = {}) {
     const kept = this.container(idOrName);
-    this.#exited(kept, exitCode, how.oomKilled ?? false);
-    if (kept.state === 'restarting') this.#run(kept);
+    this.#exited(kept, exitCode, oomKilled ?? false);
+    if (kept.state === 'restarting' && !waits) this.#run(kept);
   }
 
   /** The container's program says something. */

@@ -6,7 +6,9 @@ import type { Step } from './plan.js';
 import { MAX_LAST_WORDS } from '../../contract/agent/work.js';
 import {
   effective,
+  type End,
   type Failure,
+  howEnded,
   isDone,
   isLive,
   isRestartDue,
@@ -35,6 +37,8 @@ export interface Standing {
   readonly digest: string | undefined;
   /** What the container wrote last, where it has ended; what its health check said, where it is unhealthy. */
   readonly words: string | undefined;
+  /** How it ended by itself last; undefined once it has stayed up since. */
+  readonly end: End | undefined;
 }
 
 /** A lease as the daemon is told of it. */
@@ -117,9 +121,10 @@ function reasonOf(
   record: LeaseRecord,
   match: SeenContainer | undefined,
   phase: ReplicaPhase,
-  { failure, words: said }: Standing,
+  { failure, words: said, end }: Standing,
 ): Failure | undefined {
   const { failed, wanted } = record;
+  const of = effective(record);
   if (wanted.desired === 'running' && failed?.generation === wanted.generation) {
     const { lastWords } = failed;
     return {
@@ -134,16 +139,16 @@ function reasonOf(
     return { code: 'CONTAINER_UNHEALTHY', reason: 'Its health check fails.', ...heard };
   }
   const hasFailed = match?.exitCode !== undefined && match.exitCode !== 0 && !isLive(match);
-  if (!hasFailed || (phase !== 'exited' && phase !== 'failed')) return undefined;
-  return {
-    code: 'CONTAINER_FAILED',
-    reason: `It ended with status ${match.exitCode}.`,
-    ...heard,
-  };
+  if (hasFailed && (phase === 'exited' || phase === 'failed')) {
+    return { code: 'CONTAINER_FAILED', reason: howEnded(of, match), ...heard };
+  }
+  if (!end || (phase !== 'restarting' && phase !== 'running')) return undefined;
+  const again = phase === 'running' ? ' It was started again.' : '';
+  return { code: 'CONTAINER_FAILED', reason: `${howEnded(of, end)}${again}`, ...heard };
 }
 
 function exitCodeOf(match: SeenContainer | undefined): Pick<LeaseReport, 'exitCode'> {
-  if (match?.exitCode === undefined || match.state !== 'exited') return {};
+  if (match?.exitCode === undefined || match.state === 'running') return {};
   return { exitCode: Math.min(255, Math.max(-1, match.exitCode)) };
 }
 

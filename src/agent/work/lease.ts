@@ -4,6 +4,10 @@ import type { RunState } from '../../core/services/container/runtime.ports.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { isUuid } from '../../core/utils/node-name.js';
 
+const MIB = 2 ** 20;
+/** Status of what was ended by SIGKILL. */
+const KILLED = 137;
+
 /** An assignment as it lies on the disk: what is secret of it lies in files of its own. */
 export type Held = Omit<Assignment, 'secrets' | 'registryAuth'>;
 
@@ -44,6 +48,8 @@ export interface SeenContainer {
   readonly specHash: string;
   readonly state: RunState;
   readonly exitCode: number | undefined;
+  /** Something in it was ended because it had no more memory. */
+  readonly oomKilled: boolean;
   readonly restarts: number;
   /** As the engine says it: another text is another run. */
   readonly startedAt: string | undefined;
@@ -52,6 +58,9 @@ export interface SeenContainer {
   /** Of its health check; absent where it has none. */
   readonly health?: Health;
 }
+
+/** How a run of a container was over. */
+export type End = Pick<SeenContainer, 'exitCode' | 'oomKilled'>;
 
 export type Health = 'starting' | 'healthy' | 'unhealthy';
 
@@ -127,6 +136,17 @@ export function isDone({ spec }: Held, { exitCode }: Pick<SeenContainer, 'exitCo
 /** Whether it has failed as often as it may. */
 export function isSpent({ spec }: Held, { restarts }: Pick<SeenContainer, 'restarts'>): boolean {
   return spec.restart === 'on-failure' && restarts >= (spec.maxRestarts ?? Infinity);
+}
+
+/** How it ended, as a sentence. */
+export function howEnded({ spec }: Held, { exitCode, oomKilled }: End): string {
+  const tooMuch = `more than its ${Math.round(spec.memoryBytes / MIB)} MiB of memory.`;
+  if (exitCode === undefined) return 'It ended.';
+  if (!oomKilled || exitCode === 0) return `It ended with status ${exitCode}.`;
+  // The kernel ends one process, which need not be the one that all depends on.
+  return exitCode === KILLED
+    ? `It was ended for using ${tooMuch}`
+    : `It ended with status ${exitCode}: something in it used ${tooMuch}`;
 }
 
 /** Whether it is being taken away, whatever the lease is to be by now. */

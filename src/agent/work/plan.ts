@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../core/types/errors/codes.js';
 import {
   effective,
   type Held,
+  howEnded,
   isDone,
   isLeaving,
   isLive,
@@ -138,7 +139,7 @@ function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan
     case 'exited':
       return planExited(record, match, others, makeRoom);
     case 'restarting':
-      if (isTrial(record)) return failed(record, match, 'CONTAINER_FAILED', ended(match));
+      if (isTrial(record)) return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
       return { steps: gone(record, others) };
     case 'running':
       if (!isTrial(record)) return planGood(record, match, others);
@@ -177,7 +178,7 @@ function planTrial(
   others: readonly SeenContainer[],
   nowMs: number,
 ): LeasePlan {
-  if (match.restarts > 0) return failed(record, match, 'CONTAINER_FAILED', ended(match));
+  if (match.restarts > 0) return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
   const { health } = effective(record).spec;
   const settled = { steps: settle(record, others) };
   if (health) {
@@ -217,7 +218,7 @@ function planExited(
   if (isDone(of, match) && (match.exitCode === 0 || !isUpdate)) {
     return { steps: settle(record, others) };
   }
-  return failed(record, match, 'CONTAINER_FAILED', ended(match));
+  return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
 }
 
 function settle(record: LeaseRecord, others: readonly SeenContainer[]): readonly Step[] {
@@ -235,9 +236,9 @@ function failed(
   return { steps: [{ kind: 'fail', container, code, reason }, ...gone(record, [match])] };
 }
 
-function ended({ exitCode, restarts }: SeenContainer): string {
-  if (exitCode !== undefined) return `It ended with status ${exitCode}.`;
-  return restarts > 0 ? 'It ended soon after its start.' : 'It ended.';
+function ended(record: LeaseRecord, match: SeenContainer): string {
+  const isUnknown = match.exitCode === undefined && match.restarts > 0;
+  return isUnknown ? 'It ended soon after its start.' : howEnded(effective(record), match);
 }
 
 function gone(record: LeaseRecord, containers: readonly SeenContainer[]): readonly Step[] {

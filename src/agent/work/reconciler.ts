@@ -28,8 +28,6 @@ const TICK_MS = 30_000;
 const EVENT_PAUSE_MS = 20;
 /** An event that changes nothing in the list may be a container that was started again in between. So often all are looked at for that. */
 const FULL_LOOK_MS = 5_000;
-/** One that has stayed up so long is tried at once when it ends again. */
-const STEADY_MS = 30_000;
 const EVENTS_RETRY_MS = 1_000;
 
 export interface ReconcilerParts extends StepParts {
@@ -125,6 +123,7 @@ export class Reconciler {
       digest: memory.image?.of === effective(record).specHash ? memory.image.digest : undefined,
       failures: memory.failures,
       words,
+      end: memory.end,
     });
   }
 
@@ -232,7 +231,7 @@ export class Reconciler {
     const memory = this.#memories.of(lease);
     const containers = this.#containersOf(lease);
     const match = matching(record, containers);
-    if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
+    if (match) this.#memories.saw(record, match);
     const isVolumeHeld = waitsForVolumes(record, this.#parts.files.state.leases);
     const seen = { containers, notBeforeMs: memory.notBeforeMs, isVolumeHeld };
     const { steps, lookAgainAtMs } = plan(record, seen, nowMs);

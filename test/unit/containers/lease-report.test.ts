@@ -14,6 +14,7 @@ const NOTHING_KNOWN: Standing = {
   failures: 0,
   digest: undefined,
   words: undefined,
+  end: undefined,
 };
 
 function reported(record: LeaseRecord, container: SeenContainer, rest: Partial<Standing> = {}) {
@@ -57,5 +58,50 @@ describe('how a lease is said to be', () => {
     ],
   ])('%s', (_, record, container, phase) => {
     expect(reported(record, container).phase).toBe(phase);
+  });
+});
+
+describe('why a lease is as it is', () => {
+  const of = held({ memoryBytes: 8 * 2 ** 20 });
+  const record = { wanted: of, good: of };
+  const job = held({ restart: 'no', memoryBytes: 8 * 2 ** 20 });
+  const end = { exitCode: 5, oomKilled: false };
+
+  it('one that ends over and over says so while it waits, and when it runs again', () => {
+    const waits = reported(record, seen(of, 'restarting', end), { end, words: 'no database' });
+    const runs = reported(record, seen(of, 'running'), { end, words: 'no database' });
+
+    expect(waits).toMatchObject({
+      phase: 'restarting',
+      code: 'CONTAINER_FAILED',
+      reason: 'It ended with status 5.',
+      lastWords: 'no database',
+      exitCode: 5,
+    });
+    expect(runs).toMatchObject({
+      phase: 'running',
+      code: 'CONTAINER_FAILED',
+      reason: 'It ended with status 5. It was started again.',
+      lastWords: 'no database',
+    });
+    expect(runs.exitCode).toBeUndefined();
+  });
+
+  it.each([
+    [137, 'It was ended for using more than its 8 MiB of memory.'],
+    [1, 'It ended with status 1: something in it used more than its 8 MiB of memory.'],
+  ])('one that had too little memory and ended with %d says so', (exitCode, reason) => {
+    const container = seen(job, 'exited', { exitCode, oomKilled: true });
+
+    expect(reported({ wanted: job, good: job }, container)).toMatchObject({
+      phase: 'exited',
+      reason,
+    });
+  });
+
+  it('one that is restarted because that was asked for says nothing', () => {
+    const asked = { ...record, wanted: { ...of, restart: 1 }, restarted: 0 };
+
+    expect(reported(asked, seen(of, 'exited', { exitCode: 143 })).reason).toBeUndefined();
   });
 });

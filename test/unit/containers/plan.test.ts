@@ -186,6 +186,22 @@ describe('what is done for a lease', () => {
     expect(stepsOf(record, containers)).toEqual(expected);
   });
 
+  it('an update that had too little memory says so', () => {
+    const small = held({ restart: 'no', memoryBytes: 8 * 2 ** 20 });
+    const update = next({ ...small, secrets: [] }, { image: 'registry.test/app:2' });
+    const container = seen(update, 'exited', { exitCode: 137, oomKilled: true });
+    const { steps } = plan(
+      { wanted: update, good: small },
+      { containers: [container], notBeforeMs: 0 },
+      1e6,
+    );
+
+    expect(steps[0]).toMatchObject({
+      kind: 'fail',
+      reason: 'It was ended for using more than its 8 MiB of memory.',
+    });
+  });
+
   it('waits until it is tried again', () => {
     const soon = { containers: [], notBeforeMs: 10 };
 
