@@ -31,6 +31,7 @@ export function seen(of: Held, state: RunState, rest: Partial<SeenContainer> = {
     specHash: of.specHash,
     state,
     exitCode: state === 'exited' ? 1 : undefined,
+    oomKilled: false,
     restarts: 0,
     startedAt: state === 'created' ? undefined : 'run-1',
     upSinceMs: 0,
@@ -92,7 +93,9 @@ export class LeaseModel {
       }
       case 'stop':
         this.touched.add(step.container);
-        if (step.hold) this.record = { ...record, held: step.container };
+        this.record = step.hold
+          ? { ...record, held: step.container }
+          : { ...record, leaving: [...(record.leaving ?? []), step.container] };
         this.change(step.container, { state: 'exited', exitCode: 143 });
         return;
       case 'hold':

@@ -27,6 +27,13 @@ export interface Kept {
   retry: NodeJS.Timeout | undefined;
 }
 
+/** How a test has a program end. */
+export interface TwinEnd {
+  readonly oomKilled?: boolean;
+  /** The engine waits before it starts it again. */
+  readonly waits?: boolean;
+}
+
 /** What a listing tells of it. */
 export function listed({ id, spec, state }: Kept): RunningContainer {
   return { id, name: spec.name, labels: spec.labels, state };

@@ -23,6 +23,7 @@ import {
   type Kept,
   listed,
   noImage,
+  type TwinEnd,
   unlessAborted,
   unreachable,
 } from './memory-container.js';
@@ -107,11 +108,11 @@ export class MemoryRuntime implements ContainerRuntime {
     this.failNext('ensureImage', code, message);
   }
 
-  /** The container's program ends, and what its restart policy says follows at once. */
-  exitContainer(idOrName: string, exitCode: number, how: { readonly oomKilled?: boolean } = {}) {
+  /** The container's program ends, and what its restart policy says follows at once, or when an engine has waited as it does. */
+  exitContainer(idOrName: string, exitCode: number, { oomKilled, waits }: TwinEnd = {}) {
     const kept = this.container(idOrName);
-    this.#exited(kept, exitCode, how.oomKilled ?? false);
-    if (kept.state === 'restarting') this.#run(kept);
+    this.#exited(kept, exitCode, oomKilled ?? false);
+    if (kept.state === 'restarting' && !waits) this.#run(kept);
   }
 
   /** The container's program says something. */

@@ -6,9 +6,12 @@ import type { Step } from './plan.js';
 import { MAX_LAST_WORDS } from '../../contract/agent/work.js';
 import {
   effective,
+  type End,
   type Failure,
+  howEnded,
   isDone,
   isLive,
+  isRestartDue,
   isSpent,
   isTrial,
   type LeaseRecord,
@@ -34,13 +37,15 @@ export interface Standing {
   readonly digest: string | undefined;
   /** What the container wrote last, where it has ended; what its health check said, where it is unhealthy. */
   readonly words: string | undefined;
+  /** How it ended by itself last; undefined once it has stayed up since. */
+  readonly end: End | undefined;
 }
 
 /** A lease as the daemon is told of it. */
 export function leaseReport(record: LeaseRecord, standing: Standing): LeaseReport {
   const { wanted, good } = record;
   const of = effective(record);
-  const match = matching(standing.containers, of.specHash);
+  const match = matching(record, standing.containers);
   const old = standing.containers.find(
     (one) => one.specHash !== wanted.specHash && one.specHash === good?.specHash && isLive(one),
   );
@@ -76,8 +81,9 @@ function phaseOf(
 ): ReplicaPhase {
   if (record.ending) return 'stopping';
   if (record.wanted.desired === 'stopped') return containers.some(isLive) ? 'stopping' : 'stopped';
-  const isUp = match?.state === 'running' && !isTrial(record);
-  if (isUp) return doing === 'restart' ? 'restarting' : upPhase(match);
+  // One that was stopped from here runs no more than its grace lasts, and what is to be restarted is not what was asked for.
+  const isUp = match?.state === 'running' && !isTrial(record) && record.held !== match.id;
+  if (isUp) return doing === 'restart' || isRestartDue(record) ? 'restarting' : upPhase(match);
   if (doing === 'pull') return 'pulling';
   if (doing === 'create' || doing === 'start') return 'starting';
   if (doing === 'restart') return 'restarting';
@@ -106,6 +112,7 @@ function upPhase({ health }: SeenContainer): ReplicaPhase {
 function exitedPhase(record: LeaseRecord, match: SeenContainer): ReplicaPhase {
   const of = effective(record);
   if (record.held === match.id || isTrial(record)) return 'starting';
+  if (isRestartDue(record)) return 'restarting';
   if (isDone(of, match)) return 'exited';
   return isSpent(of, match) ? 'failed' : 'restarting';
 }
@@ -114,9 +121,10 @@ function reasonOf(
   record: LeaseRecord,
   match: SeenContainer | undefined,
   phase: ReplicaPhase,
-  { failure, words: said }: Standing,
+  { failure, words: said, end }: Standing,
 ): Failure | undefined {
   const { failed, wanted } = record;
+  const of = effective(record);
   if (wanted.desired === 'running' && failed?.generation === wanted.generation) {
     const { lastWords } = failed;
     return {
@@ -131,16 +139,16 @@ function reasonOf(
     return { code: 'CONTAINER_UNHEALTHY', reason: 'Its health check fails.', ...heard };
   }
   const hasFailed = match?.exitCode !== undefined && match.exitCode !== 0 && !isLive(match);
-  if (!hasFailed || (phase !== 'exited' && phase !== 'failed')) return undefined;
-  return {
-    code: 'CONTAINER_FAILED',
-    reason: `It ended with status ${match.exitCode}.`,
-    ...heard,
-  };
+  if (hasFailed && (phase === 'exited' || phase === 'failed')) {
+    return { code: 'CONTAINER_FAILED', reason: howEnded(of, match), ...heard };
+  }
+  if (!end || (phase !== 'restarting' && phase !== 'running')) return undefined;
+  const again = phase === 'running' ? ' It was started again.' : '';
+  return { code: 'CONTAINER_FAILED', reason: `${howEnded(of, end)}${again}`, ...heard };
 }
 
 function exitCodeOf(match: SeenContainer | undefined): Pick<LeaseReport, 'exitCode'> {
-  if (match?.exitCode === undefined || match.state !== 'exited') return {};
+  if (match?.exitCode === undefined || match.state === 'running') return {};
   return { exitCode: Math.min(255, Math.max(-1, match.exitCode)) };
 }
 

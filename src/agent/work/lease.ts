@@ -4,6 +4,10 @@ import type { RunState } from '../../core/services/container/runtime.ports.js';
 import { AppError } from '../../core/types/errors/app-error.js';
 import { isUuid } from '../../core/utils/node-name.js';
 
+const MIB = 2 ** 20;
+/** Status of what was ended by SIGKILL. */
+const KILLED = 137;
+
 /** An assignment as it lies on the disk: what is secret of it lies in files of its own. */
 export type Held = Omit<Assignment, 'secrets' | 'registryAuth'>;
 
@@ -31,6 +35,8 @@ export interface LeaseRecord {
   };
   /** A container that was stopped from here: unlike one that has ended by itself it is started again, whatever its policy. */
   readonly held?: string;
+  /** Containers that are stopped to be taken away: what they end with says nothing, and none of them is used again. */
+  readonly leaving?: readonly string[];
   /** It is no longer in the work. */
   readonly ending?: { readonly volumes: boolean };
 }
@@ -42,6 +48,8 @@ export interface SeenContainer {
   readonly specHash: string;
   readonly state: RunState;
   readonly exitCode: number | undefined;
+  /** Something in it was ended because it had no more memory. */
+  readonly oomKilled: boolean;
   readonly restarts: number;
   /** As the engine says it: another text is another run. */
   readonly startedAt: string | undefined;
@@ -50,6 +58,9 @@ export interface SeenContainer {
   /** Of its health check; absent where it has none. */
   readonly health?: Health;
 }
+
+/** How a run of a container was over. */
+export type End = Pick<SeenContainer, 'exitCode' | 'oomKilled'>;
 
 export type Health = 'starting' | 'healthy' | 'unhealthy';
 
@@ -103,6 +114,11 @@ export function isTrial(record: LeaseRecord): boolean {
   return record.good?.specHash !== effective(record).specHash;
 }
 
+/** Whether it is to be stopped and started once more than it was. */
+export function isRestartDue({ wanted, restarted = wanted.restart }: LeaseRecord): boolean {
+  return restarted < wanted.restart;
+}
+
 /** Thousandths of a core that it may use now: while another revision is tried, what the larger of the two has, as it is reserved. */
 export function promisedCpuMillis(record: LeaseRecord): number {
   const { cpuMillis } = effective(record).spec;
@@ -124,12 +140,29 @@ export function isSpent({ spec }: Held, { restarts }: Pick<SeenContainer, 'resta
   return spec.restart === 'on-failure' && restarts >= (spec.maxRestarts ?? Infinity);
 }
 
+/** How it ended, as a sentence. */
+export function howEnded({ spec }: Held, { exitCode, oomKilled }: End): string {
+  const tooMuch = `more than its ${Math.round(spec.memoryBytes / MIB)} MiB of memory.`;
+  if (exitCode === undefined) return 'It ended.';
+  if (!oomKilled || exitCode === 0) return `It ended with status ${exitCode}.`;
+  // The kernel ends one process, which need not be the one that all depends on.
+  return exitCode === KILLED
+    ? `It was ended for using ${tooMuch}`
+    : `It ended with status ${exitCode}: something in it used ${tooMuch}`;
+}
+
+/** Whether it is being taken away, whatever the lease is to be by now. */
+export function isLeaving({ leaving }: LeaseRecord, { id }: Pick<SeenContainer, 'id'>): boolean {
+  return leaving?.includes(id) ?? false;
+}
+
 /** The container that is what the lease is to be. Of several the one that runs. */
 export function matching(
+  record: LeaseRecord,
   containers: readonly SeenContainer[],
-  specHash: string,
 ): SeenContainer | undefined {
-  const same = containers.filter((one) => one.specHash === specHash);
+  const { specHash } = effective(record);
+  const same = containers.filter((one) => one.specHash === specHash && !isLeaving(record, one));
   return same.find(isLive) ?? same[0];
 }
 

@@ -1,11 +1,13 @@
 import type { ContainerRuntime } from '../../core/services/container/runtime.ports.js';
 import type { Log } from '../log.js';
-import type { Failure, LeaseRecord, SeenContainer } from './lease.js';
+import type { End, Failure, LeaseRecord, SeenContainer } from './lease.js';
 import type { WorkFiles } from './work-files.js';
 
 import { lastWords } from './last-words.js';
 import { afterFailure, retryWaitMs, type Step } from './plan.js';
 
+/** One that has stayed up so long is tried at once when it ends again. */
+const STEADY_MS = 30_000;
 const LAST_WORDS_TIMEOUT_MS = 10_000;
 
 /** What is remembered of a lease for as long as this process. */
@@ -21,6 +23,8 @@ export interface Memory {
   image: { readonly of: string; readonly digest: string } | undefined;
   /** What a container wrote last, and of which run of it. */
   words: { readonly of: string; readonly text: string } | undefined;
+  /** How a container ended by itself last; it has not stayed up for long since. */
+  end: End | undefined;
 }
 
 interface MemoryParts {
@@ -52,6 +56,7 @@ export class Memories {
       isLate: false,
       image: undefined,
       words: undefined,
+      end: undefined,
     };
     this.#memories.set(lease, memory);
     return memory;
@@ -73,7 +78,20 @@ export class Memories {
   startOver(lease: string): void {
     const memory = this.#memories.get(lease);
     if (!memory) return;
-    Object.assign(memory, { failures: 0, losses: 0, notBeforeMs: 0, failure: undefined });
+    Object.assign(memory, { failures: 0, losses: 0, notBeforeMs: 0 });
+    Object.assign(memory, { failure: undefined, end: undefined });
+  }
+
+  /** What its container is like, when nothing is under way for it. */
+  saw(record: LeaseRecord, match: SeenContainer): void {
+    const memory = this.of(record.wanted.lease);
+    const { state, upSinceMs, exitCode, oomKilled } = match;
+    if (state === 'running' && this.#nowMs() - upSinceMs >= STEADY_MS) {
+      Object.assign(memory, { failures: 0, end: undefined });
+    }
+    const isOurs = record.held === match.id || record.restarting?.container === match.id;
+    const isOver = state === 'exited' || state === 'restarting';
+    if (isOver && !isOurs && exitCode !== undefined) memory.end = { exitCode, oomKilled };
   }
 
   /** These steps have worked. A start of what had run before is paced, should it end again at once. */

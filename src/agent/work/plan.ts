@@ -3,8 +3,11 @@ import type { ErrorCode } from '../../core/types/errors/codes.js';
 import {
   effective,
   type Held,
+  howEnded,
   isDone,
+  isLeaving,
   isLive,
+  isRestartDue,
   isSpent,
   isTrial,
   type LeaseRecord,
@@ -32,7 +35,7 @@ export type Step =
   | { readonly kind: 'create'; readonly of: Held }
   /** Without a container: the one that was just made. */
   | { readonly kind: 'start'; readonly of: Held; readonly container?: string }
-  /** `hold`: it is noted first that it was stopped from here. */
+  /** It is noted first that it was stopped from here: to run again (`hold`), or to be taken away. */
   | {
       readonly kind: 'stop';
       readonly container: string;
@@ -78,6 +81,9 @@ const NOTHING: LeasePlan = { steps: [] };
 export function plan(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan {
   if (nowMs < seen.notBeforeMs) return { steps: [], lookAgainAtMs: seen.notBeforeMs };
   if (record.ending) return planEnd(record, seen, record.ending.volumes);
+  // What is called as it is has to go before another is made.
+  const leaving = seen.containers.filter((one) => isLeaving(record, one));
+  if (leaving.length > 0) return { steps: gone(record, leaving) };
   const { wanted } = record;
   return wanted.desired === 'stopped' ? planStopped(record, seen) : planRun(record, seen, nowMs);
 }
@@ -98,7 +104,7 @@ function planEnd(record: LeaseRecord, seen: SeenLease, withVolumes: boolean): Le
 }
 
 function planStopped(record: LeaseRecord, seen: SeenLease): LeasePlan {
-  const match = matching(seen.containers, effective(record).specHash);
+  const match = matching(record, seen.containers);
   const others = seen.containers.filter((one) => one !== match);
   const isGood = ({ specHash }: SeenContainer) => specHash === record.good?.specHash;
   const steps: Step[] = others.filter(isLive).map((one) => stop(record, one, isGood(one)));
@@ -114,7 +120,7 @@ function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan
   // Two at once would spoil what is in them. It is planned again when that one has ended.
   if (seen.isVolumeHeld === true && !seen.containers.some(isLive)) return NOTHING;
   const of = effective(record);
-  const match = matching(seen.containers, of.specHash);
+  const match = matching(record, seen.containers);
   const others = seen.containers.filter((one) => one !== match);
   const isGood = (one: SeenContainer) => one.specHash === record.good?.specHash;
   const isAlone = isStopFirst(record);
@@ -140,7 +146,7 @@ function planRun(record: LeaseRecord, seen: SeenLease, nowMs: number): LeasePlan
     case 'exited':
       return planExited(record, match, others, makeRoom);
     case 'restarting':
-      if (isTrial(record)) return failed(record, match, 'CONTAINER_FAILED', ended(match));
+      if (isTrial(record)) return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
       return { steps: gone(record, others) };
     case 'running':
       if (!isTrial(record)) return planGood(record, match, others);
@@ -160,10 +166,10 @@ function planGood(
 }
 
 function restart(record: LeaseRecord, match: SeenContainer): readonly Step[] {
-  const { wanted, restarted = wanted.restart, restarting } = record;
+  if (!isRestartDue(record)) return [];
+  const { wanted, restarting } = record;
   const number = wanted.restart;
   const startedAt = match.startedAt ?? '';
-  if (restarted >= number) return [];
   const isOver =
     restarting?.number === number &&
     (restarting.container !== match.id || restarting.startedAt !== startedAt);
@@ -179,7 +185,7 @@ function planTrial(
   others: readonly SeenContainer[],
   nowMs: number,
 ): LeasePlan {
-  if (match.restarts > 0) return failed(record, match, 'CONTAINER_FAILED', ended(match));
+  if (match.restarts > 0) return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
   const { health } = effective(record).spec;
   const settled = { steps: settle(record, others) };
   if (health) {
@@ -219,7 +225,7 @@ function planExited(
   if (isDone(of, match) && (match.exitCode === 0 || !isUpdate)) {
     return { steps: settle(record, others) };
   }
-  return failed(record, match, 'CONTAINER_FAILED', ended(match));
+  return failed(record, match, 'CONTAINER_FAILED', ended(record, match));
 }
 
 function settle(record: LeaseRecord, others: readonly SeenContainer[]): readonly Step[] {
@@ -237,9 +243,9 @@ function failed(
   return { steps: [{ kind: 'fail', container, code, reason }, ...gone(record, [match])] };
 }
 
-function ended({ exitCode, restarts }: SeenContainer): string {
-  if (exitCode !== undefined) return `It ended with status ${exitCode}.`;
-  return restarts > 0 ? 'It ended soon after its start.' : 'It ended.';
+function ended(record: LeaseRecord, match: SeenContainer): string {
+  const isUnknown = match.exitCode === undefined && match.restarts > 0;
+  return isUnknown ? 'It ended soon after its start.' : howEnded(effective(record), match);
 }
 
 function gone(record: LeaseRecord, containers: readonly SeenContainer[]): readonly Step[] {

@@ -28,8 +28,6 @@ const TICK_MS = 30_000;
 const EVENT_PAUSE_MS = 20;
 /** An event that changes nothing in the list may be a container that was started again in between. So often all are looked at for that. */
 const FULL_LOOK_MS = 5_000;
-/** One that has stayed up so long is tried at once when it ends again. */
-const STEADY_MS = 30_000;
 const EVENTS_RETRY_MS = 1_000;
 
 export interface ReconcilerParts extends StepParts {
@@ -126,7 +124,7 @@ export class Reconciler {
       return generation === undefined ? undefined : endedReport(lease, generation);
     }
     const containers = this.#containersOf(lease);
-    const match = matching(containers, effective(record).specHash);
+    const match = matching(record, containers);
     const memory = this.#memories.of(lease);
     const probe = match && this.#health.of(match.id);
     const words = probe?.health === 'unhealthy' ? probe.output : memory.words?.text;
@@ -139,6 +137,7 @@ export class Reconciler {
       digest: memory.image?.of === effective(record).specHash ? memory.image.digest : undefined,
       failures: memory.failures,
       words,
+      end: memory.end,
     });
   }
 
@@ -146,7 +145,7 @@ export class Reconciler {
   containerOf(lease: string): string | undefined {
     const record = this.#parts.files.state.leases.get(lease);
     const containers = this.#sight.containersOf(lease);
-    const match = record && matching(containers, effective(record).specHash);
+    const match = record && matching(record, containers);
     const live = containers.find(isLive);
     return (match && isLive(match) ? match : (live ?? match))?.id;
   }
@@ -253,8 +252,8 @@ export class Reconciler {
   #work(lease: string, record: LeaseRecord, runtime: ContainerRuntime, nowMs: number) {
     const memory = this.#memories.of(lease);
     const containers = this.#containersOf(lease);
-    const match = matching(containers, effective(record).specHash);
-    if (match?.state === 'running' && nowMs - match.upSinceMs >= STEADY_MS) memory.failures = 0;
+    const match = matching(record, containers);
+    if (match) this.#memories.saw(record, match);
     const isVolumeHeld = waitsForVolumes(record, this.#parts.files.state.leases);
     if (!record.ending) memory.isLate = false;
     const { notBeforeMs, isLate } = memory;
@@ -378,7 +377,7 @@ export class Reconciler {
     const watched = [];
     for (const [lease, record] of files.state.leases) {
       const of = effective(record);
-      const match = matching(this.#sight.containersOf(lease), of.specHash);
+      const match = matching(record, this.#sight.containersOf(lease));
       if (match?.state === 'running' && of.spec.health) {
         const { id: container, startedAt } = match;
         watched.push({ container, startedAt, check: of.spec.health });

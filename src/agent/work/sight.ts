@@ -76,10 +76,11 @@ export class Sight {
     return this.all()
       .filter(({ facts }) => facts.labels.lease === lease)
       .map(({ facts, upSinceMs }) => {
-        const { id, name, labels, state, exitCode, restarts, startedAt } = facts;
+        const { id, name, labels, state, exitCode, oomKilled, restarts, startedAt } = facts;
         const { specHash } = labels;
         const of = health(id);
-        const seen = { id, name, specHash, state, exitCode, restarts, startedAt, upSinceMs };
+        const end = { exitCode, oomKilled };
+        const seen = { id, name, specHash, state, ...end, restarts, startedAt, upSinceMs };
         return of ? { ...seen, health: of } : seen;
       });
   }

@@ -14,6 +14,7 @@ import {
   effective,
   type Failure,
   type Held,
+  isLeaving,
   leaseId,
   type LeaseRecord,
   promisedCpuMillis,
@@ -25,6 +26,8 @@ import { requireVolumes, runSpec } from './run-spec.js';
 const PULLS = 4;
 const STEPS = 8;
 const MAX_REASON = 512;
+/** A lease has no more than a few containers; ids of those that have gone some other way are not kept for ever. */
+const MAX_LEAVING = 16;
 
 export interface StepParts {
   /** Id of the node. */
@@ -116,12 +119,13 @@ export class Steps {
         return this.#released(lease, container);
       }
       case 'stop':
-        if (step.hold) await this.#hold(lease, step.container);
+        await (step.hold ? this.#hold(lease, step.container) : this.#leave(lease, step.container));
         return gone(runtime.stop(step.container, step.graceSeconds, run.hurry));
       case 'hold':
         return this.#hold(lease, step.container);
       case 'remove':
-        return gone(runtime.remove(step.container));
+        await gone(runtime.remove(step.container));
+        return this.#left(lease, step.container);
       case 'remove-volume':
         return this.#removeVolume(runtime, step.name);
       case 'restart':
@@ -200,6 +204,30 @@ export class Steps {
     const { files } = this.#parts;
     if (files.state.leases.get(lease)?.held === container) return;
     await files.note(lease, (record) => ({ ...record, held: container }));
+  }
+
+  /** Of a lease that ends all goes, and nothing is asked of it. A full disk is no reason to keep what fills it. */
+  async #leave(lease: string, container: string): Promise<void> {
+    const { files } = this.#parts;
+    const record = files.state.leases.get(lease);
+    if (!record || record.ending || isLeaving(record, { id: container })) return;
+    const note = ({ leaving = [], ...rest }: LeaseRecord): LeaseRecord => ({
+      ...rest,
+      leaving: [...leaving, container].slice(-MAX_LEAVING),
+    });
+    await files.note(lease, note).catch(() => undefined);
+  }
+
+  async #left(lease: string, container: string): Promise<void> {
+    const { files } = this.#parts;
+    const record = files.state.leases.get(lease);
+    if (!record || !isLeaving(record, { id: container })) return;
+    const note = ({ leaving = [], ...rest }: LeaseRecord): LeaseRecord => {
+      const others = leaving.filter((id) => id !== container);
+      return others.length === 0 ? rest : { ...rest, leaving: others };
+    };
+    // No container is called so again.
+    await files.note(lease, note).catch(() => undefined);
   }
 
   /** One that was stopped from here runs again. That start is as good as any that was ordered. */

@@ -32,6 +32,7 @@ const Kept = Type.Object({
         Type.Object({ number: Generation, container: Type.String(), startedAt: Type.String() }),
       ),
       held: Type.Optional(Type.String()),
+      leaving: Type.Optional(Type.Immutable(Type.Array(Type.String()))),
       ending: Type.Optional(Type.Object({ volumes: Type.Boolean() })),
     }),
   ),

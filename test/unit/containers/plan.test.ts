@@ -170,8 +170,36 @@ describe('what is done for a lease', () => {
       [seen(of, 'exited')],
       ['restart'],
     ],
+    [
+      'back to what is still being stopped for good',
+      { wanted: of, good: other, leaving: [seen(of, 'exited').id] },
+      [seen(of, 'exited', { exitCode: 137 }), seen(other, 'running')],
+      ['remove'],
+    ],
+    [
+      'the same, of which the engine has not said yet that it has ended',
+      { wanted: of, good: other, leaving: [seen(of, 'running').id] },
+      [seen(of, 'running'), seen(other, 'running')],
+      ['stop', 'remove'],
+    ],
   ])('%s', (_, record, containers, expected) => {
     expect(stepsOf(record, containers)).toEqual(expected);
+  });
+
+  it('an update that had too little memory says so', () => {
+    const small = held({ restart: 'no', memoryBytes: 8 * 2 ** 20 });
+    const update = next({ ...small, secrets: [] }, { image: 'registry.test/app:2' });
+    const container = seen(update, 'exited', { exitCode: 137, oomKilled: true });
+    const { steps } = plan(
+      { wanted: update, good: small },
+      { containers: [container], notBeforeMs: 0 },
+      1e6,
+    );
+
+    expect(steps[0]).toMatchObject({
+      kind: 'fail',
+      reason: 'It was ended for using more than its 8 MiB of memory.',
+    });
   });
 
   it('waits until it is tried again', () => {

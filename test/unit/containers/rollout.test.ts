@@ -8,7 +8,11 @@ import type {
   NodeRoom,
 } from '../../../src/core/services/container/container.ports.js';
 
-import { living, statusOf } from '../../../src/core/services/container/container-status.js';
+import {
+  living,
+  statusOf,
+  toDetails,
+} from '../../../src/core/services/container/container-status.js';
 import { demandOf, specOf } from '../../../src/core/services/container/defaults.js';
 import { noteSilence, noteWords } from '../../../src/core/services/container/notes.js';
 import { nextSteps } from '../../../src/core/services/container/rollout.js';
@@ -384,3 +388,23 @@ function bigger(state: ContainerState): ContainerState {
 function digestOf(state: ContainerState, revision: number): string | undefined {
   return state.revisions.find((one) => one.revision === revision)?.digest;
 }
+
+describe('a first deployment that failed', () => {
+  it('keeps why, and its last words, while what it made goes and when it has gone', () => {
+    const state = made(1);
+    const [lease] = state.leases;
+    if (!lease) throw new TypeError('It has no place.');
+    const why = {
+      code: 'CONTAINER_FAILED',
+      reason: 'It ended with status 7.',
+      lastWords: 'no database',
+    };
+    const failed = heard(state, word(lease, { phase: 'failed', failures: 1, exitCode: 7, ...why }));
+    const leaving = heard(failed, word(lease, { phase: 'stopping', restarts: 0, ports: [] }));
+    const gone = heard(leaving, word(lease, { phase: 'ended' }));
+
+    expect(gone.container).toMatchObject({ status: 'failed', formerName: 'web' });
+    expect(toDetails(leaving).instances[0]).toMatchObject({ phase: 'stopping', ...why });
+    expect(toDetails(gone).instances[0]).toMatchObject({ phase: 'ended', exitCode: 7, ...why });
+  });
+});

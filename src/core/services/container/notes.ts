@@ -50,7 +50,9 @@ function heard(lease: Lease, word: LeaseWord, now: Date): Lease {
       ? { ...lease, phase, observedAt: now, endedAt: now, endReason: lease.endReason ?? 'removed' }
       : lease;
   }
-  return { ...lease, observedGeneration: generation, phase, report, observedAt: now };
+  // Why it did not come up is asked for when what it made is going, or gone.
+  const known = lease.leavingAt ? { ...lease.report, ...report } : report;
+  return { ...lease, observedGeneration: generation, phase, report: known, observedAt: now };
 }
 
 /** Whether what a node says of an image is said of that revision: not of the one that ran before it, or that runs again. */
