@@ -9,6 +9,7 @@ import { APP_LABEL } from './app-file/read.js';
 import { callOptions } from './flags.js';
 
 type ApplyInput = OperationInput<'containers.apply'>;
+type Plan = OperationOutput<'containers.plan'>;
 export type Applied = OperationOutput<'containers.apply'>;
 
 interface KeyFlag {
@@ -58,6 +59,29 @@ export async function applyAll(
     );
   }
   return applied;
+}
+
+/**
+ * A container that somebody made by another way, or of another app, is not taken over because its name is one of the file's.
+ * @param app - absent: the file names none, and its services are whatever has their names, but for what is of an app.
+ * @throws {AppError} CONTAINER_NAME_TAKEN.
+ */
+export async function requireOwn(
+  client: SyntropyClient,
+  app: string | undefined,
+  plans: readonly Plan[],
+): Promise<void> {
+  for (const { name } of plans.filter(({ action }) => action !== 'create')) {
+    const { id, labels } = await client.call('containers.get', { container: name });
+    const of = labels[APP_LABEL];
+    if (of === app) continue;
+    const whose = of === undefined ? 'of no app' : `of the app ${of}`;
+    throw new AppError(
+      'CONTAINER_NAME_TAKEN',
+      `${name}: There is a container of that name, which is ${whose}. Nothing was changed.`,
+      { container: id, name },
+    );
+  }
 }
 
 /** Containers of one's own that belong to the app and are not in its file any more. */

@@ -108,16 +108,23 @@ export async function updateRequest(
   words: readonly string[],
   current: () => Promise<Health | undefined>,
 ): Promise<UpdateInput> {
+  if (flags.health === false && saysHealth(flags)) {
+    throw new AppError('USAGE_INVALID', '--no-health leaves no health check to say more of.', {
+      flag: '--no-health',
+    });
+  }
   const isPartial = flags['health-cmd'] === undefined && saysHealth(flags);
   const health =
     flags.health === false ? null : healthOf(flags, isPartial ? await current() : undefined);
-  return given({
+  const change = given({
     ...plainFields(flags, words),
     image: flags.image,
     ...envChange(await envSources(flags), process.env),
     health,
     ...labelChange(flags.label ?? []),
   });
+  if (Object.keys(change).length > 0) return change;
+  throw new AppError('USAGE_INVALID', 'Nothing to change was said.');
 }
 
 /** The fields that are said the same way for a new container and for a change. */

@@ -10,6 +10,14 @@ type SecretWish = NonNullable<DeployInput['secrets']>[number];
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 const LAST_LABEL_CHARACTER = 63;
 
+/** The name that people know a container by: one that has failed or is removed has given up its own. */
+export function knownName(container: {
+  readonly name: string;
+  readonly formerName?: string | undefined;
+}): string {
+  return container.formerName ?? container.name;
+}
+
 /**
  * Reads `no`, `on-failure`, `on-failure:5`, `always` or `unless-stopped`.
  * @param where - what the text was said at, for the error.
