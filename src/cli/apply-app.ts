@@ -1,6 +1,6 @@
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationInput, OperationOutput } from '../contract/registry.js';
-import type { Container } from '../contract/schemas/container.js';
+import type { Container, ContainerSpec } from '../contract/schemas/container.js';
 import type { Column } from './table.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
@@ -62,18 +62,20 @@ export async function applyAll(
 }
 
 /**
- * A container that somebody made by another way, or of another app, is not taken over because its name is one of the file's.
+ * What the containers are made of that there are already, by their names. A container that somebody made by another way, or of another app, is not taken over because its name is one of the file's.
  * @param app - absent: the file names none, and its services are whatever has their names, but for what is of an app.
  * @throws {AppError} CONTAINER_NAME_TAKEN.
  */
-export async function requireOwn(
+export async function ownSpecs(
   client: SyntropyClient,
   app: string | undefined,
   plans: readonly Plan[],
-): Promise<void> {
+): Promise<ReadonlyMap<string, ContainerSpec>> {
+  const specs = new Map<string, ContainerSpec>();
   for (const { name } of plans.filter(({ action }) => action !== 'create')) {
-    const { id, labels } = await client.call('containers.get', { container: name });
+    const { id, labels, spec } = await client.call('containers.get', { container: name });
     const of = labels[APP_LABEL];
+    specs.set(name, spec);
     if (of === app) continue;
     const whose = of === undefined ? 'of no app' : `of the app ${of}`;
     throw new AppError(
@@ -82,6 +84,7 @@ export async function requireOwn(
       { container: id, name },
     );
   }
+  return specs;
 }
 
 /** Containers of one's own that belong to the app and are not in its file any more. */

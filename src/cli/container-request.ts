@@ -4,7 +4,13 @@ import type { OperationInput } from '../contract/registry.js';
 import type { ContainerSpec } from '../contract/schemas/container.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
-import { nameOfImage, parseRestart, parseSecretMount, parseSelector } from './container-words.js';
+import {
+  nameOfImage,
+  parseCapabilities,
+  parseRestart,
+  parseSecretMount,
+  parseSelector,
+} from './container-words.js';
 import { parseDuration, secondsOf } from './duration.js';
 import {
   type EnvSource,
@@ -147,7 +153,7 @@ function plainFields(flags: SpecFlags, words: readonly string[]) {
     confinement: orNothing(
       given({
         user: flags.user,
-        capAdd: listOf(flags['cap-add'], (text) => text.toUpperCase().replace(/^CAP_/, '')),
+        capAdd: listOf(flags['cap-add'], (text) => parseCapabilities(text))?.flat(),
         writableRoot: flags['writable-root'],
         allowPrivilegeEscalation: flags['allow-privilege-escalation'],
         pidsLimit: flags['pids-limit'],

@@ -7,7 +7,7 @@ import {
   orphansOf,
   planAll,
   removeAll,
-  requireOwn,
+  ownSpecs,
 } from '../../cli/apply-app.js';
 import { BaseCommand } from '../../cli/base-command.js';
 import { confirm } from '../../cli/confirm.js';
@@ -55,7 +55,7 @@ The file may hold name, services, volumes (names), secrets (names of secrets tha
       throw new AppError('USAGE_INVALID', '--prune needs a name in the file.', { flag: '--prune' });
     }
     const plans = await planAll(client, app.containers);
-    await requireOwn(client, app.name, plans);
+    const specs = await ownSpecs(client, app.name, plans);
     for (const { name, warnings } of plans) {
       for (const warning of warnings) this.note(`Warning: ${name}: ${warning}`);
     }
@@ -66,7 +66,10 @@ The file may hold name, services, volumes (names), secrets (names of secrets tha
     const names = orphans.map(({ name }) => name);
     if (flags['dry-run']) {
       const left = names.length === 0 ? [] : [`Would be removed: ${names.join(', ')}`];
-      const shown = [...plans.map(describeContainerPlan), ...left];
+      const shown = [
+        ...plans.map((plan) => describeContainerPlan(plan, specs.get(plan.name))),
+        ...left,
+      ];
       this.log('%s\n\nNothing was changed (--dry-run).', shown.join('\n\n'));
       return { plans, removed: names };
     }

@@ -137,6 +137,29 @@ describe('container apply', () => {
     expect([await run(own, app), await run(byHand, bare)]).toEqual([0, 0]);
   });
 
+  it('tells beforehand what would change, as the history tells it afterwards', async () => {
+    const { spec } = containerNamed('shop-web');
+    const next = { ...spec, env: { COLOUR: 'blue' }, memoryBytes: 2 ** 29 };
+    await using daemon = await scriptedDaemon({
+      ...living({ app: 'shop' }),
+      'containers.plan': ({ body }) => ({
+        ...plan(nameIn(body)),
+        action: 'update',
+        spec: next,
+        changed: ['env', 'labels', 'memoryBytes'],
+      }),
+    });
+
+    const { stdout } = await runCli(words('container apply -f - --dry-run'), {
+      ...daemon,
+      stdin: app,
+    });
+
+    expect(stdout).toMatch(
+      /Changes: +env\.COLOUR: none → blue, memory: 256 MiB → 512 MiB, labels\n/,
+    );
+  });
+
   it('calls one that was removed as the file had it', async () => {
     await using daemon = await scriptedDaemon({
       ...answers(),
