@@ -294,9 +294,9 @@ it('a difference is told in the words and the units of the command line', () => 
   ]);
 });
 
-it('what no container can have is refused in the words of the command line', async () => {
-  const deploy = (flags: object) => deployRequest({ image: 'a', ...flags }, []);
+const deploy = (flags: object) => deployRequest({ image: 'a', ...flags }, []);
 
+it('what no container can have is refused in the words of the command line', async () => {
   await expect(deploy({ memory: '4m' })).rejects.toMatchObject({
     message: '--memory "4m" is too little; a container takes 6 MiB at least.',
   });
