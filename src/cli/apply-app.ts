@@ -1,6 +1,6 @@
 import type { SyntropyClient } from '../client/client.js';
 import type { OperationInput, OperationOutput } from '../contract/registry.js';
-import type { Container } from '../contract/schemas/container.js';
+import type { Container, ContainerSpec } from '../contract/schemas/container.js';
 import type { Column } from './table.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
@@ -9,6 +9,7 @@ import { APP_LABEL } from './app-file/read.js';
 import { callOptions } from './flags.js';
 
 type ApplyInput = OperationInput<'containers.apply'>;
+type Plan = OperationOutput<'containers.plan'>;
 export type Applied = OperationOutput<'containers.apply'>;
 
 interface KeyFlag {
@@ -58,6 +59,32 @@ export async function applyAll(
     );
   }
   return applied;
+}
+
+/**
+ * What the containers are made of that there are already, by their names. A container that somebody made by another way, or of another app, is not taken over because its name is one of the file's.
+ * @param app - absent: the file names none, and its services are whatever has their names, but for what is of an app.
+ * @throws {AppError} CONTAINER_NAME_TAKEN.
+ */
+export async function ownSpecs(
+  client: SyntropyClient,
+  app: string | undefined,
+  plans: readonly Plan[],
+): Promise<ReadonlyMap<string, ContainerSpec>> {
+  const specs = new Map<string, ContainerSpec>();
+  for (const { name } of plans.filter(({ action }) => action !== 'create')) {
+    const { id, labels, spec } = await client.call('containers.get', { container: name });
+    const of = labels[APP_LABEL];
+    specs.set(name, spec);
+    if (of === app) continue;
+    const whose = of === undefined ? 'of no app' : `of the app ${of}`;
+    throw new AppError(
+      'CONTAINER_NAME_TAKEN',
+      `${name}: There is a container of that name, which is ${whose}. Nothing was changed.`,
+      { container: id, name },
+    );
+  }
+  return specs;
 }
 
 /** Containers of one's own that belong to the app and are not in its file any more. */

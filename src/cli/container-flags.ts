@@ -74,7 +74,10 @@ export const specFlags = {
     '<word>',
   ),
   env: many('Variable, NAME=value; NAME takes it from the environment here.', '<variable>', 'e'),
-  'env-file': many('File with variables, one a line.', '<file>'),
+  'env-file': many(
+    'File with variables, one a line. Through npx, Node takes this flag for itself.',
+    '<file>',
+  ),
   secret: many('Secret that it finds as a file in /run/secrets, or at the path.', '<name[:/path]>'),
   publish: many('Port that can be reached at its node.', '<[host:]container[/tcp|udp]>', 'p'),
   volume: many(
@@ -82,19 +85,20 @@ export const specFlags = {
     '<name|path:/path[:ro]>',
     'v',
   ),
-  cpus: Flags.string({ summary: 'Cores, such as 0.5.', helpValue: '<count>' }),
+  cpus: Flags.string({ summary: 'Cores [default: 0.5].', helpValue: '<count>' }),
   memory: Flags.string({
-    summary: 'Memory, such as 256MiB; more ends it.',
+    summary: 'Memory; more ends it [default: 256MiB].',
     helpValue: '<size>',
   }),
   restart: Flags.string({
-    summary: 'When it is started again: no, on-failure[:times], always or unless-stopped.',
+    summary:
+      'When it is started again: no, on-failure[:times], always or unless-stopped [default: unless-stopped].',
     helpValue: '<policy>',
   }),
   ...healthFlags,
   label: many('Label, key=value.', '<label>', 'l'),
   pull: Flags.option({
-    summary: 'When the image is fetched.',
+    summary: 'When the image is fetched [default: missing].',
     options: ['missing', 'always', 'never'] as const,
   })(),
   'registry-auth': Flags.string({
@@ -103,11 +107,11 @@ export const specFlags = {
   }),
   workdir: Flags.string({ char: 'w', summary: 'Folder that it starts in.', helpValue: '<path>' }),
   'stop-timeout': Flags.string({
-    summary: 'How long it may take to stop before it is ended by force.',
+    summary: 'How long it may take to stop before it is ended by force [default: 10s].',
     helpValue: '<duration>',
   }),
   'update-order': Flags.option({
-    summary: 'Whether the new one starts before the old one stops.',
+    summary: 'Whether the new one starts before the old one stops [default: auto].',
     options: ['auto', 'start-first', 'stop-first'] as const,
   })(),
   ...confinementFlags,
@@ -124,7 +128,7 @@ export const placeFlags = {
   node: Flags.string({ summary: 'Node that is to run it.', helpValue: '<node>' }),
   selector: many('Only nodes with this label, key=value.', '<label>'),
   'lost-after': Flags.string({
-    summary: 'After how long without a word of its node it is placed elsewhere.',
+    summary: 'After how long without a word of its node it is placed elsewhere [default: 5m].',
     helpValue: '<duration>',
   }),
   'pay-from': Flags.string({

@@ -5,7 +5,7 @@ import type { TargetFlags } from './target.js';
 import { BaseCommand } from './base-command.js';
 import { summaryOf } from './container-view.js';
 import { callOptions } from './flags.js';
-import { type Aim, settledContainer, type WaitFlags } from './wait-for-container.js';
+import { type Aim, settledContainer, type WaitFlags, waitingOf } from './wait-for-container.js';
 
 type OrderFlags = TargetFlags & WaitFlags & Parameters<typeof callOptions>[0];
 type Call = (
@@ -21,10 +21,11 @@ export abstract class ContainerOrder extends BaseCommand {
     aim: Aim,
     call: Call,
   ): Promise<{ container: ContainerDetails }> {
+    const waiting = waitingOf(flags);
     const client = this.client(flags);
     const told = await call(client, callOptions(flags));
     const container = await settledContainer(client, told, {
-      flags,
+      waiting,
       aim,
       json: this.jsonEnabled(),
     });

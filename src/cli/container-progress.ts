@@ -1,5 +1,6 @@
 import type { ContainerDetails } from '../contract/schemas/container.js';
 
+import { knownName } from './container-words.js';
 import { DOCUMENT_VERSION } from './machine-command.js';
 import { cleanLine } from './text.js';
 
@@ -12,7 +13,9 @@ export type PhaseTeller = (container: ContainerDetails) => void;
 export function phaseTeller(mode: string, json: boolean): PhaseTeller {
   if (mode === 'none' || (mode === 'auto' && json)) return () => undefined;
   const told = new Map<string, string>();
-  return ({ name, replicas, instances }) => {
+  return (container) => {
+    const { replicas, instances } = container;
+    const name = knownName(container);
     for (const { lease, replica, node, phase, reason } of instances) {
       const present = `${phase} ${reason ?? ''}`;
       if (told.get(lease) === present) continue;

@@ -4,7 +4,13 @@ import type { OperationInput } from '../contract/registry.js';
 import type { ContainerSpec } from '../contract/schemas/container.js';
 
 import { AppError } from '../core/types/errors/app-error.js';
-import { nameOfImage, parseRestart, parseSecretMount, parseSelector } from './container-words.js';
+import {
+  nameOfImage,
+  parseCapabilities,
+  parseRestart,
+  parseSecretMount,
+  parseSelector,
+} from './container-words.js';
 import { parseDuration, secondsOf } from './duration.js';
 import {
   type EnvSource,
@@ -108,16 +114,23 @@ export async function updateRequest(
   words: readonly string[],
   current: () => Promise<Health | undefined>,
 ): Promise<UpdateInput> {
+  if (flags.health === false && saysHealth(flags)) {
+    throw new AppError('USAGE_INVALID', '--no-health leaves no health check to say more of.', {
+      flag: '--no-health',
+    });
+  }
   const isPartial = flags['health-cmd'] === undefined && saysHealth(flags);
   const health =
     flags.health === false ? null : healthOf(flags, isPartial ? await current() : undefined);
-  return given({
+  const change = given({
     ...plainFields(flags, words),
     image: flags.image,
     ...envChange(await envSources(flags), process.env),
     health,
     ...labelChange(flags.label ?? []),
   });
+  if (Object.keys(change).length > 0) return change;
+  throw new AppError('USAGE_INVALID', 'Nothing to change was said.');
 }
 
 /** The fields that are said the same way for a new container and for a change. */
@@ -140,7 +153,7 @@ function plainFields(flags: SpecFlags, words: readonly string[]) {
     confinement: orNothing(
       given({
         user: flags.user,
-        capAdd: listOf(flags['cap-add'], (text) => text.toUpperCase().replace(/^CAP_/, '')),
+        capAdd: listOf(flags['cap-add'], (text) => parseCapabilities(text))?.flat(),
         writableRoot: flags['writable-root'],
         allowPrivilegeEscalation: flags['allow-privilege-escalation'],
         pidsLimit: flags['pids-limit'],

@@ -3,6 +3,7 @@ import type { Container, ContainerDetails, Replica } from '../contract/schemas/c
 import type { Column } from './table.js';
 
 import { formatAge, formatBinary, formatBytes, formatLabels, formatSeconds } from './format.js';
+import { knownName } from './container-words.js';
 import { formatPort } from './ports.js';
 import { fields, table } from './table.js';
 import { clean } from './text.js';
@@ -12,6 +13,7 @@ export type UsageOf = OperationOutput<'containers.usage'>['usage'];
 
 /** A word of a node that is older is shown with its age: replicas tell of themselves more often while they change. */
 const OLD_WORD_MS = 90_000;
+const UP: readonly Replica['phase'][] = ['running', 'unhealthy', 'unknown'];
 const AWAY: readonly Replica['phase'][] = ['unknown', 'lost'];
 
 export const containerColumns: readonly Column<Container>[] = [
@@ -32,7 +34,7 @@ const replicaColumns: readonly Column<Replica>[] = [
   { title: 'PHASE', value: (one) => phaseOf(one) },
   { title: 'REVISION', value: ({ revision }) => String(revision) },
   { title: 'RESTARTS', value: ({ restarts }) => String(restarts) },
-  { title: 'UP', value: ({ startedAt }) => (startedAt === undefined ? '' : formatAge(startedAt)) },
+  { title: 'UP', value: (one) => upFor(one) },
   { title: 'PORTS', value: (one) => one.ports.map((port) => placeOf(one, port)).join(' ') },
   { title: 'HEARD', value: (one) => heard(one) },
 ];
@@ -74,9 +76,9 @@ export async function describeContainer(
 
 /** One line about a container that a command has just changed. */
 export function summaryOf(container: Container): string {
-  const { name, status, replicas, replicasRunning, nodes } = container;
+  const { status, replicas, replicasRunning, nodes } = container;
   const where = nodes.length === 0 ? '' : ` on ${nodes.map((node) => node.name).join(', ')}`;
-  return `Container ${name} is ${status}${where} (${replicasRunning} of ${replicas} running).`;
+  return `Container ${knownName(container)} is ${status}${where} (${replicasRunning} of ${replicas} running).`;
 }
 
 /** Where the volumes of a container lie that is removed without them, and how they are had again. */
@@ -110,6 +112,11 @@ function placeOf({ node }: Replica, port: Replica['ports'][number]): string {
 function phaseOf({ phase, exitCode, observedGeneration, generation }: Replica): string {
   const exit = exitCode === undefined ? '' : ` (${exitCode})`;
   return `${phase}${exit}${observedGeneration < generation ? ', to change' : ''}`;
+}
+
+/** Of one that is away, by its last word. */
+function upFor({ phase, startedAt }: Replica): string {
+  return startedAt === undefined || !UP.includes(phase) ? '' : formatAge(startedAt);
 }
 
 function isOld({ phase, observedAt }: Replica, now = Date.now()): boolean {

@@ -1,5 +1,6 @@
 import type { OperationInput } from '../contract/registry.js';
 
+import { CAPABILITIES } from '../core/types/constants/container-limits.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { quoted } from '../core/utils/quoted.js';
 
@@ -9,6 +10,14 @@ type SecretWish = NonNullable<DeployInput['secrets']>[number];
 
 const NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/;
 const LAST_LABEL_CHARACTER = 63;
+
+/** The name that people know a container by: one that has failed or is removed has given up its own. */
+export function knownName(container: {
+  readonly name: string;
+  readonly formerName?: string | undefined;
+}): string {
+  return container.formerName ?? container.name;
+}
 
 /**
  * Reads `no`, `on-failure`, `on-failure:5`, `always` or `unless-stopped`.
@@ -50,6 +59,23 @@ export function parseSecretMount(text: string, where = '--secret'): SecretWish {
     `${where} ${quoted(text)} is no secret; write it as db-password or db-password:/etc/app/password.`,
     { flag: where },
   );
+}
+
+/**
+ * Reads capabilities, with `CAP_` or without, several of them with commas between.
+ * @param where - what the text was said at, for the error.
+ * @throws {AppError} USAGE_INVALID.
+ */
+export function parseCapabilities(text: string, where = '--cap-add'): readonly string[] {
+  return text.split(',').map((one) => {
+    const name = one.toUpperCase().replace(/^CAP_/, '');
+    if (CAPABILITIES.includes(name)) return name;
+    throw new AppError(
+      'USAGE_INVALID',
+      `${where} ${quoted(one)} cannot be given; there are ${CAPABILITIES.join(', ')}.`,
+      { flag: where },
+    );
+  });
 }
 
 /** `nginx` of `registry.example.org/web/nginx:1.27@sha256:…`: the name that a container of this image gets. */

@@ -5,6 +5,7 @@ import { AppError } from '../core/types/errors/app-error.js';
 import { ExecInput } from './exec-input.js';
 import { followSize, followStdin, rawTerminal, terminalSize } from './exec-terminal.js';
 import { DOCUMENT_VERSION } from './machine-command.js';
+import { namingIdle } from './not-running.js';
 import { written } from './written.js';
 
 type ExecRequest = OperationInput<'containers.exec'>;
@@ -49,7 +50,7 @@ export async function runInContainer(
   try {
     const asked = { ...request, ...(size && { size }) };
     const items = client.stream('containers.exec', asked, { signal: stop.signal });
-    for await (const item of items) {
+    for await (const item of namingIdle(items, request)) {
       if ('session' in item) begin(item.session);
       else if ('exitCode' in item) return item.exitCode;
       else await show(item, json);

@@ -1,11 +1,32 @@
 import { Args, Flags } from '@oclif/core';
 
+import { AppError } from '../core/types/errors/app-error.js';
+import { quoted } from '../core/utils/quoted.js';
+
 /**
  * A positional argument. Never read from stdin: oclif would by default, and a command in a `while read` loop would then eat the
  * rest of the loop.
  */
 export function argument(description: string) {
   return Args.string({ description, required: true, ignoreStdin: true });
+}
+
+/** A positional number. oclif's own says that it is a bug of ours when the text is none. */
+export function numberArgument(
+  name: string,
+  { description, min, max }: { description: string; min: number; max: number },
+) {
+  return Args.custom<number>({
+    parse: async (text) => {
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= min && value <= max) return value;
+      throw new AppError(
+        'USAGE_INVALID',
+        `<${name}> ${quoted(text)} is no number from ${min} to ${max}.`,
+        { argument: name },
+      );
+    },
+  })({ description, required: true, ignoreStdin: true });
 }
 
 export const nodeArgument = { node: argument('Id or name of the node.') };

@@ -47,23 +47,10 @@ export async function* followEvents(
 
 const PASSING: readonly string[] = ['DAEMON_UNREACHABLE', 'DATABASE_UNAVAILABLE', 'RATE_LIMITED'];
 
-/** The last events before now, at most so many: where a person begins to read. */
-export async function recentCursor(client: SyntropyClient, count: number): Promise<string> {
+/** The cursor of what has happened last: where one begins who wants to hear what comes. */
+export async function newestCursor(client: SyntropyClient): Promise<string> {
   const { cursor } = await client.call('events.list', {});
-  const from = BigInt(cursor) - BigInt(count);
-  return String(from > 0n ? from : 0n);
-}
-
-/** A page after this cursor, or after the oldest that is kept when that is later. */
-export async function eventsAfter(
-  client: SyntropyClient,
-  input: OperationInput<'events.list'>,
-): Promise<{ readonly events: readonly Event[]; readonly cursor: string }> {
-  return client.call('events.list', input).catch((error: unknown) => {
-    const oldest = error instanceof AppError ? error.details['oldestCursor'] : undefined;
-    if (typeof oldest !== 'string') throw error;
-    return client.call('events.list', { ...input, after: oldest });
-  });
+  return cursor;
 }
 
 /** One event on one line. */
@@ -72,30 +59,4 @@ export function describeEvent({ createdAt, type, object, payload }: Event): stri
   const what = typeof name === 'string' ? name : object.id;
   const more = Object.keys(rest).length === 0 ? '' : `  ${JSON.stringify(rest)}`;
   return cleanLine(`${createdAt}  ${type.padEnd(22)}  ${what}${more}`);
-}
-
-/** A page of a listing, and how many of them are read at most. */
-const PAGE = 500;
-const MAX_PAGES = 40;
-
-/** The last events of one object that are kept, oldest first, and the cursor behind them. */
-export async function lastEventsOf(
-  client: SyntropyClient,
-  object: string,
-  { after, limit }: { readonly after: string | undefined; readonly limit: number },
-): Promise<{ readonly events: readonly Event[]; readonly cursor: string }> {
-  let last: readonly Event[] = [];
-  let cursor = after ?? '0';
-  for (let count = 0; count < MAX_PAGES; count += 1) {
-    const asked = { object, limit: PAGE, after: cursor };
-    // A cursor that a person gave is refused when it is no longer kept, as `events` has it.
-    const page =
-      after === undefined
-        ? await eventsAfter(client, asked)
-        : await client.call('events.list', asked);
-    last = [...last, ...page.events].slice(-limit);
-    ({ cursor } = page);
-    if (page.events.length < PAGE) break;
-  }
-  return { events: last, cursor };
 }

@@ -21,7 +21,7 @@ export const nodeColumns: Readonly<Record<string, Column<Node>>> = {
   labels: { title: 'LABELS', value: (node) => formatLabels(node.labels) },
   location: { title: 'LOCATION', value: (node) => node.location ?? '' },
   offer: { title: 'OFFER', value: (node) => (node.offer ? formatOffer(node.offer) : '') },
-  engine: { title: 'ENGINE', value: (node) => engineOf(node) ?? '' },
+  engine: { title: 'ENGINE', value: (node) => engineIn(node) },
   description: { title: 'DESCRIPTION', value: (node) => node.description ?? '' },
   created: { title: 'CREATED', value: (node) => node.createdAt },
   id: { title: 'ID', value: (node) => node.id },
@@ -66,6 +66,13 @@ export function describeNode(node: NodeDetails): string {
     ['Join token', stick?.joinTokenExpiresAt && `expires ${stick.joinTokenExpiresAt}`],
     ['Created', node.createdAt],
   ]);
+}
+
+/** The same in a word: a column has no room for why. */
+function engineIn(node: Node): string {
+  return node.agent?.engineProblem !== undefined && node.agent.engine === undefined
+    ? 'none'
+    : (engineOf(node) ?? '');
 }
 
 /** `docker 20.10.24`, or why there is none. */

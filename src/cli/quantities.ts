@@ -1,5 +1,7 @@
+import { MIN_CPU_MILLIS, MIN_MEMORY_BYTES } from '../core/types/constants/container-limits.js';
 import { AppError } from '../core/types/errors/app-error.js';
 import { quoted } from '../core/utils/quoted.js';
+import { formatBinary } from './format.js';
 
 /** As `docker run` has them, and as an offer has them. `mb` is what people mean either way, and is not guessed. */
 const UNITS: Readonly<Record<string, number>> = {
@@ -33,7 +35,9 @@ export function parseMemory(text: string, where = '--memory'): number {
   const [, digits, unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?) ?([A-Za-z]{0,3})$/.exec(text) ?? [];
   const factor = Object.hasOwn(UNITS, unit) ? UNITS[unit] : undefined;
   const bytes = Math.round(Number(digits) * (factor ?? Number.NaN));
-  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  if (Number.isSafeInteger(bytes) && bytes >= MIN_MEMORY_BYTES) return bytes;
+  if (bytes > 0 && bytes < MIN_MEMORY_BYTES)
+    throw tooLittle(where, text, formatBinary(MIN_MEMORY_BYTES));
   throw new AppError(
     'USAGE_INVALID',
     `${where} ${quoted(text)} is no amount of memory; write it as 256m or 256MiB (2^20 bytes each), or 256MB (10^6).`,
@@ -48,10 +52,19 @@ export function parseMemory(text: string, where = '--memory'): number {
  */
 export function parseCpus(text: string, where = '--cpus'): number {
   const millis = /^(\d{1,4}|\d{0,4}\.\d{1,3})$/.test(text) ? Math.round(Number(text) * 1_000) : 0;
-  if (millis > 0) return millis;
+  if (millis >= MIN_CPU_MILLIS) return millis;
+  if (millis > 0) throw tooLittle(where, text, String(MIN_CPU_MILLIS / 1_000));
   throw new AppError(
     'USAGE_INVALID',
     `${where} ${quoted(text)} is no number of cores; write it as 0.5 or 2.`,
+    { flag: where },
+  );
+}
+
+function tooLittle(where: string, text: string, least: string): AppError {
+  return new AppError(
+    'USAGE_INVALID',
+    `${where} ${quoted(text)} is too little; a container takes ${least} at least.`,
     { flag: where },
   );
 }

@@ -7,6 +7,7 @@ import { isErrorCode } from '../core/types/errors/codes.js';
 import { afterMs } from '../core/utils/deadline.js';
 import { changes } from './changes.js';
 import { phaseTeller, type PhaseTeller } from './container-progress.js';
+import { knownName } from './container-words.js';
 import { parseDuration } from './duration.js';
 import { overOutages } from './over-outages.js';
 import { clean } from './text.js';
@@ -25,9 +26,26 @@ export interface WaitFlags {
 const UNDER_WAY: readonly ContainerDetails['status'][] = ['pending', 'deploying', 'updating'];
 const DOWN: readonly Replica['phase'][] = ['stopped', 'exited', 'failed', 'ended'];
 
-/** Whether a command waits: as it was said, else where a person looks on. */
-export function isWaiting({ wait }: Pick<WaitFlags, 'wait'>): boolean {
-  return wait ?? process.stdout.isTTY;
+/** How a command waits, as it was understood. */
+export interface Waiting {
+  readonly isWaiting: boolean;
+  /** Absent: as long as it takes. */
+  readonly timeoutMs: number | undefined;
+  readonly progress: string;
+}
+
+/**
+ * Read before anything is asked for, so that a time that is none has changed nothing. It is waited where that was said, else where a longest time
+ * is said or a person looks on.
+ * @throws {AppError} USAGE_INVALID.
+ */
+export function waitingOf({ wait, timeout, progress }: WaitFlags): Waiting {
+  const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'timeout');
+  return {
+    isWaiting: wait ?? (timeoutMs !== undefined || process.stdout.isTTY),
+    timeoutMs,
+    progress,
+  };
 }
 
 /**
@@ -38,18 +56,16 @@ export function isWaiting({ wait }: Pick<WaitFlags, 'wait'>): boolean {
 export async function settledContainer(
   client: SyntropyClient,
   told: ContainerDetails,
-  asked: { readonly flags: WaitFlags; readonly aim: Aim; readonly json: boolean },
+  asked: { readonly waiting: Waiting; readonly aim: Aim; readonly json: boolean },
 ): Promise<ContainerDetails> {
-  const { flags, aim, json } = asked;
+  const { waiting, aim, json } = asked;
   // A change of one that is stopped is for when it is started.
   const isIdle = aim === 'running' && told.desired !== 'running';
-  if (!isWaiting(flags) || isIdle) return told;
-  const { timeout, progress } = flags;
-  const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, 'timeout');
-  const teller = phaseTeller(progress, json);
+  if (!waiting.isWaiting || isIdle) return told;
+  const teller = phaseTeller(waiting.progress, json);
   const stop = new AbortController();
   const { signal } = stop;
-  const patience = afterMs(timeoutMs, () => stop.abort());
+  const patience = afterMs(waiting.timeoutMs, () => stop.abort());
   const wait: Wait = { told, aim, teller, last: told };
   try {
     return await overOutages((answered) => followed(client, wait, answered, signal), signal, true);
@@ -173,8 +189,7 @@ function failure(
   const reason = telling?.reason ?? now.statusReason;
   return new AppError(
     code,
-    // One that has failed has given up its name.
-    `Container ${now.formerName ?? now.name} ${what}${reason === undefined ? '.' : `: ${reason}`}`,
+    `Container ${knownName(now)} ${what}${reason === undefined ? '.' : `: ${reason}`}`,
     {
       container: now.id,
       ...(telling === undefined ? {} : { replica: telling.replica, node: telling.node.name }),
@@ -194,11 +209,11 @@ function withLastWordsShown(error: unknown): unknown {
 }
 
 function timedOut({ last, aim }: Wait): AppError {
-  const { id, name, status, replicas, replicasRunning } = last;
+  const { id, status, replicas, replicasRunning } = last;
   const running = aim === 'running' ? `, with ${replicasRunning} of ${replicas} running` : '';
   return new AppError(
     'TIMED_OUT',
-    `Container ${name} is ${status}${running}, and not ${aim}, in time. What was asked for goes on.`,
+    `Container ${knownName(last)} is ${status}${running}, and not ${aim}, in time. What was asked for goes on.`,
     { container: id, status },
   );
 }

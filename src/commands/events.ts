@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 
 import { BaseCommand } from '../cli/base-command.js';
-import { describeEvent, eventsAfter, followEvents, recentCursor } from '../cli/follow-events.js';
+import { describeEvent, followEvents, newestCursor } from '../cli/follow-events.js';
 
 export default class Events extends BaseCommand {
   static override summary = 'Show what has happened, and with --follow what happens.';
@@ -43,7 +43,7 @@ export default class Events extends BaseCommand {
     };
     if (flags.follow) {
       this.untilInterrupted();
-      const after = flags.after ?? (await recentCursor(client, 0));
+      const after = flags.after ?? (await newestCursor(client));
       for await (const event of followEvents(client, filter, after)) {
         if (this.jsonEnabled()) this.line({ event });
         else this.log('%s', describeEvent(event));
@@ -51,10 +51,8 @@ export default class Events extends BaseCommand {
       return;
     }
     const { limit } = flags;
-    const page =
-      flags.after === undefined
-        ? await eventsAfter(client, { ...filter, limit, after: await recentCursor(client, limit) })
-        : await client.call('events.list', { ...filter, limit, after: flags.after });
+    const from = flags.after === undefined ? { last: true } : { after: flags.after };
+    const page = await client.call('events.list', { ...filter, limit, ...from });
     for (const event of page.events) this.log('%s', describeEvent(event));
     return { events: page.events, cursor: page.cursor };
   }

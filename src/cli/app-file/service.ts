@@ -1,7 +1,7 @@
 import type { Draft, ServiceInput } from './draft.js';
 import type { Item, Keys, Place } from './items.js';
 
-import { parseRestart } from '../container-words.js';
+import { parseCapabilities, parseRestart } from '../container-words.js';
 import { given } from '../given.js';
 import { labelsOf } from '../labels.js';
 import { parsePort } from '../ports.js';
@@ -10,16 +10,7 @@ import { deployKeys } from './deploy-section.js';
 import { durationOf } from './durations.js';
 import { environmentOf, pairsOf } from './environment.js';
 import { healthOf } from './healthcheck.js';
-import {
-  booleanOf,
-  choiceOf,
-  itemsOf,
-  parsed,
-  readKeys,
-  refused,
-  textOf,
-  textsOf,
-} from './items.js';
+import { booleanOf, choiceOf, itemsOf, parsed, readKeys, refused, textOf } from './items.js';
 import { secretOf } from './secrets.js';
 import { wordsOf } from './words.js';
 
@@ -121,7 +112,9 @@ function confinementKeys(draft: Draft): Keys {
     user: (item, path) => set({ user: textOf(item, path) }),
     cap_add: (item, path) =>
       set({
-        capAdd: textsOf(item, path).map((text) => text.toUpperCase().replace(/^CAP_/, '')),
+        capAdd: itemsOf(item, path).flatMap((one) => [
+          ...parsed(one, path, (text) => parseCapabilities(text, path)),
+        ]),
       }),
     read_only: (item, path) => set({ writableRoot: !booleanOf(item, path) }),
   };

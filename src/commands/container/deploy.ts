@@ -7,7 +7,7 @@ import { deployRequest } from '../../cli/container-request.js';
 import { publishedAt, summaryOf } from '../../cli/container-view.js';
 import { callOptions } from '../../cli/flags.js';
 import { withPayer } from '../../cli/payer.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
+import { settledContainer, waitingOf } from '../../cli/wait-for-container.js';
 import { wordsAfterDashes } from '../../cli/words-after.js';
 
 export default class ContainerDeploy extends BaseCommand {
@@ -15,11 +15,12 @@ export default class ContainerDeploy extends BaseCommand {
   static override description =
     'Without --node and --selector it is placed where there is room. It runs without rights that most programs never need: no capabilities, a read-only root file system with /tmp, /run and /var/tmp to write to, and limits; what gives some of that up needs a permission. With --wait it ends when every replica runs and is healthy, or fails with what the container said last. Words after -- are arguments for the program, as --arg is. Memory is in powers of 1024 as 256m or 256MiB, of 1000 as 256MB.';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> --image nginx:1.27 --node node-01 --publish 8080:80 --writable-root',
+    '<%= config.bin %> <%= command.id %> --image nginxinc/nginx-unprivileged:1.27 --name web --node node-01 --publish 8080:8080',
+    '<%= config.bin %> <%= command.id %> --image nginx:1.27 --publish 8080:80 --writable-root --cap-add CHOWN,SETGID,SETUID,DAC_OVERRIDE',
     '<%= config.bin %> <%= command.id %> --image registry.example.org/api:2 --name api --replicas 3 --selector site=attic --cpus 0.5 --memory 256MiB',
-    '<%= config.bin %> <%= command.id %> --image postgres:17 --volume data:/var/lib/postgresql/data --secret db-password --env POSTGRES_PASSWORD_FILE=/run/secrets/db-password',
+    '<%= config.bin %> <%= command.id %> --image postgres:17 --memory 512MiB --volume data:/var/lib/postgresql/data --cap-add CHOWN,SETGID,SETUID,DAC_OVERRIDE,FOWNER --secret db-password --env POSTGRES_PASSWORD_FILE=/run/secrets/db-password',
     '<%= config.bin %> <%= command.id %> --image busybox --name job --restart no -- sh -c "echo done"',
-    '<%= config.bin %> <%= command.id %> --image nginx --dry-run --json',
+    '<%= config.bin %> <%= command.id %> --image nginxinc/nginx-unprivileged --dry-run --json',
   ];
   static override strict = false;
   static override flags = {
@@ -38,6 +39,7 @@ export default class ContainerDeploy extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags, raw } = await this.parse(ContainerDeploy);
+    const waiting = waitingOf(flags);
     const client = this.client(flags);
     const json = this.jsonEnabled();
     const request = await deployRequest(flags, wordsAfterDashes(raw, this.argv, 0));
@@ -60,7 +62,7 @@ export default class ContainerDeploy extends BaseCommand {
       (input) => client.call('containers.deploy', input, callOptions(flags)),
       mayAsk,
     );
-    const container = await settledContainer(client, told, { flags, aim: 'running', json });
+    const container = await settledContainer(client, told, { waiting, aim: 'running', json });
     this.log('%s', [summaryOf(container), ...publishedAt(container)].join('\n'));
     return { container };
   }

@@ -2,12 +2,8 @@ import { Flags } from '@oclif/core';
 
 import { BaseCommand } from '../../cli/base-command.js';
 import { containerArgument } from '../../cli/container-flags.js';
-import {
-  describeEvent,
-  followEvents,
-  lastEventsOf,
-  recentCursor,
-} from '../../cli/follow-events.js';
+import { describeEvent, followEvents, newestCursor } from '../../cli/follow-events.js';
+import { given } from '../../cli/given.js';
 
 export default class ContainerEvents extends BaseCommand {
   static override summary =
@@ -38,12 +34,15 @@ export default class ContainerEvents extends BaseCommand {
     const { id } = await client.call('containers.get', { container: args.container });
     if (!flags.follow) {
       const { after, limit } = flags;
-      const page = await lastEventsOf(client, id, { after, limit });
+      const page = await client.call(
+        'events.list',
+        given({ object: id, last: true, after, limit }),
+      );
       for (const event of page.events) this.log('%s', describeEvent(event));
       return page;
     }
     this.untilInterrupted();
-    const after = flags.after ?? (await recentCursor(client, 0));
+    const after = flags.after ?? (await newestCursor(client));
     for await (const event of followEvents(client, { object: id }, after)) {
       if (this.jsonEnabled()) this.line({ event });
       else this.log('%s', describeEvent(event));

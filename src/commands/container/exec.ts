@@ -15,7 +15,7 @@ export default class ContainerExec extends BaseCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> -it web -- sh',
     '<%= config.bin %> <%= command.id %> web --user 0 -- cat /etc/nginx/nginx.conf',
-    'tar c . | <%= config.bin %> <%= command.id %> -i web -- tar x -C /srv',
+    'tar c . | <%= config.bin %> <%= command.id %> -i web -- tar x -C /tmp',
   ];
   static override strict = false;
   static override args = containerArgument;

@@ -6,7 +6,7 @@ import { changeFlags, containerArgument } from '../../cli/container-flags.js';
 import { keptVolumes } from '../../cli/container-view.js';
 import { callOptions, ifVersionFlag, yesFlag } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
-import { settledContainer } from '../../cli/wait-for-container.js';
+import { settledContainer, waitingOf } from '../../cli/wait-for-container.js';
 
 export default class ContainerRemove extends BaseCommand {
   static override summary = 'End a container and give up its places and its name.';
@@ -27,6 +27,7 @@ export default class ContainerRemove extends BaseCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ContainerRemove);
+    const waiting = waitingOf(flags);
     const client = this.client(flags);
     const before = await client.call('containers.get', { container: args.container });
     const { id, name, status } = before;
@@ -52,7 +53,7 @@ export default class ContainerRemove extends BaseCommand {
     } = await settledContainer(
       client,
       { ...before, ...told },
-      { flags, aim: 'removed', json: this.jsonEnabled() },
+      { waiting, aim: 'removed', json: this.jsonEnabled() },
     );
     this.log(
       container.status === 'removed'

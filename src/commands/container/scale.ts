@@ -1,8 +1,6 @@
-import { Args } from '@oclif/core';
-
 import { changeFlags, containerArgument } from '../../cli/container-flags.js';
 import { ContainerOrder } from '../../cli/container-order.js';
-import { ifVersionFlag } from '../../cli/flags.js';
+import { ifVersionFlag, numberArgument } from '../../cli/flags.js';
 import { given } from '../../cli/given.js';
 
 export default class ContainerScale extends ContainerOrder {
@@ -13,10 +11,8 @@ export default class ContainerScale extends ContainerOrder {
   ];
   static override args = {
     ...containerArgument,
-    replicas: Args.integer({
+    replicas: numberArgument('replicas', {
       description: 'How many there are to be, 1 to 100.',
-      required: true,
-      ignoreStdin: true,
       min: 1,
       max: 100,
     }),

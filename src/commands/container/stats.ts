@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.js';
 import { containerArgument } from '../../cli/container-flags.js';
 import { given } from '../../cli/given.js';
+import { namingIdle } from '../../cli/not-running.js';
 import { redraw } from '../../cli/redraw.js';
 import { statsRounds } from '../../cli/stats-view.js';
 
@@ -24,7 +25,8 @@ export default class ContainerStats extends BaseCommand {
     if (!flags.once) this.untilInterrupted();
     const rounds = statsRounds((text) => (flags.once ? this.log('%s', text) : redraw(text)));
     const input = given({ container: args.container, once: flags.once || undefined });
-    for await (const stats of this.client(flags).stream('containers.stats', input)) {
+    const items = this.client(flags).stream('containers.stats', input);
+    for await (const stats of namingIdle(items, input)) {
       if (this.jsonEnabled()) this.line({ stats });
       else await rounds.add(stats);
     }

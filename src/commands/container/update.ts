@@ -12,7 +12,7 @@ export default class ContainerUpdate extends ContainerOrder {
   static override description =
     'If the new revision does not come up, or does not get healthy, the one before stays, and the command fails with --wait. Variables and labels are added to those that there are; NAME- and key- remove one. Ports, volumes, secrets and capabilities that are named are all that there are from then on; `none` is an empty list. Words after -- are arguments for the program, as --arg is.';
   static override examples = [
-    '<%= config.bin %> <%= command.id %> web --image nginx:1.28 --wait',
+    '<%= config.bin %> <%= command.id %> web --image nginxinc/nginx-unprivileged:1.28 --wait',
     '<%= config.bin %> <%= command.id %> web --env MODE=fast --env DEBUG- --memory 512MiB',
     '<%= config.bin %> <%= command.id %> web --no-health --publish none --if-version 7 --json',
   ];

@@ -54,6 +54,7 @@ export const followContainerLogs = operation({
   ]),
   errors: [
     'CONTAINER_NOT_FOUND',
+    'REPLICA_NOT_FOUND',
     'CONTAINER_NOT_RUNNING',
     'RUNTIME_NOT_FOUND',
     'NODE_OFFLINE',
@@ -102,6 +103,7 @@ export const execContainer = operation({
   ]),
   errors: [
     'CONTAINER_NOT_FOUND',
+    'REPLICA_NOT_FOUND',
     'CONTAINER_NOT_RUNNING',
     'CONTAINER_START_FAILED',
     'NODE_OFFLINE',

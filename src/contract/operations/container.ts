@@ -217,7 +217,7 @@ export const restartContainer = operation({
   object,
   input: Input({ ...which, replica: Type.Optional(ReplicaNumber) }),
   output: ContainerDetails,
-  errors: ['CONTAINER_NOT_FOUND', 'CONTAINER_NOT_RUNNING'],
+  errors: ['CONTAINER_NOT_FOUND', 'REPLICA_NOT_FOUND', 'CONTAINER_NOT_RUNNING'],
   idempotent: true,
 });
 

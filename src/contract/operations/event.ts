@@ -15,10 +15,17 @@ const filter = {
 export const listEvents = operation({
   id: 'events.list',
   kind: 'query',
-  summary: 'Events after a cursor, oldest first; without one, only the newest cursor.',
+  summary:
+    'Events after a cursor, or the last ones, oldest first; with neither, only the newest cursor.',
   permission: 'events:read',
   http: ['GET', '/v1/events'],
-  input: Input({ ...filter, limit: Type.Optional(PageLimit) }),
+  input: Input({
+    ...filter,
+    last: Type.Optional(
+      Type.Boolean({ description: 'The newest that fit, and not those right after the cursor.' }),
+    ),
+    limit: Type.Optional(PageLimit),
+  }),
   output: Type.Object({ events: Type.Array(Event), cursor: EventCursor }),
   errors: ['CURSOR_EXPIRED'],
 });

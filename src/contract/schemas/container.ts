@@ -1,5 +1,10 @@
 import { type Static, Type } from 'typebox';
 
+import {
+  CAPABILITIES,
+  MIN_CPU_MILLIS,
+  MIN_MEMORY_BYTES,
+} from '../../core/types/constants/container-limits.js';
 import { Bytes, Named, Timestamp, Uuid } from './common.js';
 
 const exact = { additionalProperties: false };
@@ -132,8 +137,7 @@ export const UpdateOrder = Literals('auto', 'start-first', 'stop-first');
  * whoever lends it.
  */
 const Capability = Type.String({
-  pattern:
-    '^(AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|NET_RAW|SETFCAP|SETGID|SETPCAP|SETUID|SYS_CHROOT)$',
+  pattern: `^(${CAPABILITIES.join('|')})$`,
   description: 'One that engines give by default; none that reaches the machine itself.',
 });
 
@@ -163,12 +167,12 @@ const specFields = {
   ports: Type.Array(PublishedPort, { maxItems: 64 }),
   volumes: Type.Array(VolumeMount, { maxItems: 32 }),
   cpuMillis: Type.Integer({
-    minimum: 10,
+    minimum: MIN_CPU_MILLIS,
     maximum: 1_000_000,
     description: 'Thousandths of a core.',
   }),
   memoryBytes: Type.Integer({
-    minimum: 6 * 2 ** 20,
+    minimum: MIN_MEMORY_BYTES,
     maximum: 2 ** 46,
     description: 'Bytes; more ends the container. No less than 6 MiB.',
   }),

@@ -67,12 +67,14 @@ export class ChannelRouter {
     this.#deps = deps;
   }
 
-  /** The replicas of a container that have a place: all, or one of them. @throws {AppError} CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING. */
+  /** The replicas of a container that have a place: all, or one of them. @throws {AppError} CONTAINER_NOT_FOUND, REPLICA_NOT_FOUND, CONTAINER_NOT_RUNNING. */
   async replicas(container: string, replica?: number): Promise<readonly LeaseSession[]> {
     const leases = await this.#deps.store.leaseSessions(container, replica);
     if (leases.length > 0) return leases;
-    const which = replica === undefined ? 'No replica' : `No replica ${replica}`;
-    throw new AppError('CONTAINER_NOT_RUNNING', `${which} of it has a place.`);
+    if (replica !== undefined && (await this.#deps.store.leaseSessions(container)).length > 0) {
+      throw new AppError('REPLICA_NOT_FOUND', `There is no replica ${replica} of it.`, { replica });
+    }
+    throw new AppError('CONTAINER_NOT_RUNNING', 'No replica of it has a place.');
   }
 
   /** What lies between this daemon and the node of a replica. */

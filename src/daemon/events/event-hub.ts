@@ -1,20 +1,12 @@
-import type { Event } from '../../core/types/models/event.js';
+import type { Event, EventFilter } from '../../core/types/models/event.js';
 
 import { AppError } from '../../core/types/errors/app-error.js';
 import { slept } from '../../core/utils/slept.js';
-import { type EventSource, EventTail, PAGE, POLL_MS } from './event-tail.js';
+import { type EventPage, type EventSource, EventTail, PAGE, POLL_MS } from './event-tail.js';
 
 const MAX_FOLLOWERS = 5_000;
 /** A database that is away for longer ends the streams that need it; they can be resumed. */
 const MAX_FAILED_READS = 15;
-
-export interface EventFilter {
-  /** Exact, or a prefix ending in `*`. */
-  readonly type?: string;
-  readonly object?: string;
-  /** Who reads: events that concern another member are not for them. Absent, every event is. */
-  readonly memberId?: string;
-}
 
 /** Hands events to those who follow them. What is no longer in memory is read from the table, so that any replica serves any cursor. */
 export class EventHub {
@@ -42,24 +34,23 @@ export class EventHub {
   }
 
   /**
-   * One page of events after a cursor, and the cursor to go on from, which is also past events that the filter left out.
-   * Without `after`: no events, and the newest cursor.
+   * One page of the events after a cursor that fit, and the cursor to go on from, which is also past events that do not.
+   * Without `after`: of all that are kept when the last are asked for; otherwise no events, and the newest cursor.
    * @throws {AppError} CURSOR_EXPIRED.
    */
   async list(
     after: bigint | undefined,
     filter: EventFilter,
-    limit: number,
+    page: EventPage,
   ): Promise<{ events: readonly Event[]; cursor: string }> {
-    if (after === undefined) {
-      return { events: [], cursor: String(await this.#source.latestCursor()) };
-    }
-    await this.#requireKept(after);
-    const page = await this.#source.listAfter(after, limit);
-    return {
-      events: page.filter((event) => matches(event, filter)),
-      cursor: page.at(-1)?.cursor ?? String(after),
-    };
+    // Read first: cursors rise in commit order, so whatever is up to here is seen by the query that follows.
+    const latest = await this.#source.latestCursor();
+    if (after === undefined && !page.last) return { events: [], cursor: String(latest) };
+    if (after !== undefined) await this.#requireKept(after);
+    const events = await this.#source.listFitting(after ?? 0n, filter, page);
+    const reached = BigInt(events.at(-1)?.cursor ?? after ?? 0n);
+    const isFull = !page.last && events.length === page.limit;
+    return { events, cursor: String(isFull || reached > latest ? reached : latest) };
   }
 
   /**

@@ -1,8 +1,16 @@
-import type { Event } from '../../core/types/models/event.js';
+import type { Event, EventFilter } from '../../core/types/models/event.js';
+
+export interface EventPage {
+  readonly limit: number;
+  /** The newest of those that fit, and not those right after the cursor. */
+  readonly last: boolean;
+}
 
 /** Events as they are stored. Implemented by core/storage/postgres/event.repository.ts. */
 export interface EventSource {
   listAfter(cursor: bigint, limit: number): Promise<readonly Event[]>;
+  /** Those after a cursor that fit, oldest first: the first so many of them, or the last. */
+  listFitting(cursor: bigint, filter: EventFilter, page: EventPage): Promise<readonly Event[]>;
   /** Cursor of the newest event ever appended; 0 before the first. */
   latestCursor(): Promise<bigint>;
   /** Cursor of the newest event that was pruned; 0 when none was. A reader before it has missed some. */

@@ -1,14 +1,15 @@
 import type { Handlers } from '../dispatch.js';
 import type { Subject } from '../subject.js';
-import type { EventFilter, EventHub } from '../events/event-hub.js';
+import type { EventFilter } from '../../core/types/models/event.js';
+import type { EventHub } from '../events/event-hub.js';
 
 const DEFAULT_LIMIT = 100;
 
 /** Events: read a page, or follow. */
 export function eventHandlers(hub: EventHub): Pick<Handlers, 'events.list' | 'events.follow'> {
   return {
-    'events.list': ({ after, limit = DEFAULT_LIMIT, ...filter }, { subject }) =>
-      hub.list(cursorOf(after), filterOf(filter, subject), limit),
+    'events.list': ({ after, limit = DEFAULT_LIMIT, last = false, ...filter }, { subject }) =>
+      hub.list(cursorOf(after), filterOf(filter, subject), { limit, last }),
     'events.follow': ({ after, ...filter }, { signal, subject }) =>
       hub.follow(cursorOf(after), filterOf(filter, subject), signal),
   };

@@ -55,6 +55,12 @@ const answers = (refused?: string): Answers => ({
     via: 'socket',
   }),
 });
+/** Every container of the file lives already, with these labels. */
+const living = (labels: Record<string, string>): Answers => ({
+  ...answers(),
+  'containers.plan': ({ body }) => ({ ...plan(nameIn(body)), action: 'update' }),
+  'containers.get': ({ params }) => containerNamed(params['container'] ?? '', { labels }),
+});
 const operations = (daemon: {
   calls: readonly { operation: string; params: Readonly<Record<string, string>> }[];
 }) => daemon.calls.map(({ operation, params }) => [operation, ...Object.values(params)].join(' '));
@@ -112,6 +118,61 @@ describe('container apply', () => {
       expect.stringContaining('shop-db: No node has room. Nothing was changed.'),
     ]);
     expect(operations(daemon)).toEqual(['containers.plan', 'containers.plan']);
+  });
+
+  it('takes over no container that is not of the app, and changes nothing then', async () => {
+    const argv = words('container apply -f - --no-wait');
+    const bare = app.replace('name: shop\n', '');
+
+    await using foreign = await scriptedDaemon(living({ app: 'blog' }));
+    await using byHand = await scriptedDaemon(living({ owner: 'me' }));
+    await using own = await scriptedDaemon(living({ app: 'shop' }));
+    const run = async (daemon: typeof own, stdin: string) =>
+      (await runCli(argv, { ...daemon, stdin })).status;
+
+    expect([await run(foreign, app), await run(byHand, app), await run(foreign, bare)]).toEqual([
+      5, 5, 5,
+    ]);
+    expect(operations(foreign).concat(operations(byHand)).join(' ')).not.toContain('apply');
+    expect([await run(own, app), await run(byHand, bare)]).toEqual([0, 0]);
+  });
+
+  it('tells beforehand what would change, as the history tells it afterwards', async () => {
+    const { spec } = containerNamed('shop-web');
+    const next = { ...spec, env: { COLOUR: 'blue' }, memoryBytes: 2 ** 29 };
+    await using daemon = await scriptedDaemon({
+      ...living({ app: 'shop' }),
+      'containers.plan': ({ body }) => ({
+        ...plan(nameIn(body)),
+        action: 'update',
+        spec: next,
+        changed: ['env', 'labels', 'memoryBytes'],
+      }),
+    });
+
+    const { stdout } = await runCli(words('container apply -f - --dry-run'), {
+      ...daemon,
+      stdin: app,
+    });
+
+    expect(stdout).toMatch(
+      /Changes: +env\.COLOUR: none → blue, memory: 256 MiB → 512 MiB, labels\n/,
+    );
+  });
+
+  it('calls one that was removed as the file had it', async () => {
+    await using daemon = await scriptedDaemon({
+      ...answers(),
+      'containers.remove': () =>
+        containerNamed('shop-old~97bf4d92', { formerName: 'shop-old', status: 'removing' }),
+    });
+
+    const { stdout } = await runCli(words('container apply -f - --prune --yes --no-wait'), {
+      ...daemon,
+      stdin: app,
+    });
+
+    expect(stdout).toContain('Removed container shop-old.\n');
   });
 
   it('makes no call of a file that is not understood', async () => {

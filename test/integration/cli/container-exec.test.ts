@@ -7,6 +7,9 @@ import { runCli, runOnTerminal, runProgramOnTerminal, runShell } from '../../sup
 import { CONTAINER_ID, openStream, streamOf } from '../../support/scripted-container.js';
 import { type Answers, type ReceivedCall, scriptedDaemon } from '../../support/scripted-daemon.js';
 
+const isIdle = () => {
+  throw new AppError('CONTAINER_NOT_RUNNING', 'It does not run at this time.');
+};
 const words = (line: string) => line.split(' ');
 const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');
 
@@ -186,6 +189,25 @@ describe('container exec', () => {
 
     expect([shown.status, shown.stderr]).toEqual([status, expect.stringMatching(/^Error: No\./)]);
     expect([document.status, JSON.parse(document.stdout).error.code]).toEqual([status, code]);
+  });
+
+  it('says of which container that it does not run, and so do stats', async () => {
+    await using daemon = await scriptedDaemon({
+      'containers.exec': isIdle,
+      'containers.stats': isIdle,
+    });
+
+    const said = [];
+    for (const line of ['exec web -- x', 'exec web --replica 2 -- x', 'stats web --once']) {
+      const { stderr } = await runCli(words(`container ${line}`), daemon);
+      said.push(stderr.split(/\.\s/)[0]);
+    }
+
+    expect(said).toEqual([
+      'Error: Container web does not run at this time',
+      'Error: Replica 2 of container web does not run at this time',
+      'Error: Container web does not run at this time',
+    ]);
   });
 
   it('refuses a terminal where its input is none, and words that it would take for its own', async () => {

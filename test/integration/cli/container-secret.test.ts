@@ -34,6 +34,20 @@ describe('container secret set', () => {
     });
   });
 
+  it('says what gives another value to those that use it', async () => {
+    await using daemon = await scriptedDaemon({
+      'secrets.set': (call, response) => {
+        const set = answers['secrets.set']?.(call, response);
+        if (set === undefined || set instanceof Promise) return set;
+        return { ...set, usedBy: [{ id: CONTAINER_ID, name: 'web' }] };
+      },
+    });
+
+    const { stderr } = await runShell('echo pw | syntropy container secret set db', daemon);
+
+    expect(stderr).toBe('Used by web: `container restart` gives them the new value.\n');
+  });
+
   it.each(['printf ""', 'printf "\\n"', 'head -c 65537 /dev/zero'])(
     'refuses %s',
     async (script) => {

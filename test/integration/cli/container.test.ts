@@ -212,6 +212,31 @@ describe('container deploy', () => {
     );
   });
 
+  it('waits where a longest time is said, and refuses one that is none before anything is asked', async () => {
+    await using daemon = await scriptedDaemon({
+      ...coming([begun]),
+      'containers.start': () => begun,
+      'containers.remove': () => begun,
+      'events.follow': (_, response) => void openStream(response),
+    });
+
+    const waited = await runCli(
+      words('container deploy --image nginx --name web --timeout 300ms'),
+      daemon,
+    );
+    const asked = daemon.calls.length;
+    for (const line of ['deploy --image nginx', 'start web', 'remove web --yes']) {
+      const { status, stderr } = await runCli(
+        words(`container ${line} --no-wait --timeout banana`),
+        daemon,
+      );
+      expect([line, status, stderr]).toEqual([line, 2, expect.stringContaining('--timeout')]);
+    }
+
+    expect([waited.status, waited.stderr]).toEqual([7, expect.stringContaining('not running')]);
+    expect(daemon.calls).toHaveLength(asked);
+  });
+
   it('asks who pays on a terminal, and names the flag elsewhere', async () => {
     const answers: Answers = {
       ...coming([containerNamed('web')]),
@@ -281,6 +306,40 @@ describe('the commands that change a container', () => {
       ports: [],
       ifVersion: 7,
     });
+  });
+
+  it('refuse what is no change, no number, or says two things, and make no call', async () => {
+    await using daemon = await scriptedDaemon({});
+    for (const [line, said] of [
+      ['scale web 0', '<replicas> "0" is no number from 1 to 100.'],
+      ['scale web abc', '<replicas> "abc" is no number from 1 to 100.'],
+      ['update web', 'Nothing to change was said.'],
+      ['update web --no-health --health-retries 3', '--no-health'],
+    ] as const) {
+      const { status, stderr } = await runCli(words(`container ${line}`), daemon);
+      expect([line, status, stderr]).toEqual([line, 2, expect.stringContaining(said)]);
+    }
+    expect(daemon.calls).toEqual([]);
+  });
+
+  it('call one that has given up its name as people know it', async () => {
+    const former = { name: 'web~7d75f8ec', formerName: 'web', desired: 'removed' } as const;
+    const removing = containerNamed('web', { ...former, status: 'removing' });
+    const gone = containerNamed('web', { ...former, status: 'removed', instances: [] });
+    let reads = 0;
+    await using daemon = await scriptedDaemon({
+      ...coming([removing]),
+      'containers.get': () => [containerNamed('web'), removing][reads++] ?? gone,
+      'containers.remove': () => removing,
+    });
+
+    const { stdout, stderr, status } = await runCli(
+      words('container remove web --yes --wait'),
+      daemon,
+    );
+
+    expect([status, stdout]).toEqual([0, 'Removed container web.\n']);
+    expect(stderr).toBe('web on node-01: running\n');
   });
 
   it('fail when the revision before came back', async () => {
@@ -364,5 +423,22 @@ describe('the commands that change a container', () => {
       `${removed}Its volume data stays on node-01, where the engine calls it syntropy-${volumesOf}-data.\nAnother container db of ${ADMIN_NAME} finds it there; --node says where it is placed.\n`,
     );
     expect(gone.stdout).toBe(removed);
+  });
+});
+
+// Goal: what is shown of a container is true at that time.
+describe('container status', () => {
+  it('says how long a replica is up where it is up', async () => {
+    const phases = ['running', 'unhealthy', 'restarting', 'exited', 'stopping'] as const;
+    const instances = phases.map((phase, index) => runningReplica({ replica: index + 1, phase }));
+    await using daemon = await scriptedDaemon({
+      'containers.get': () => containerNamed('web', { instances }),
+      'containers.usage': () => ({ container: { id: CONTAINER_ID, name: 'web' }, usage: [] }),
+    });
+
+    const { stdout } = await runCli(words('container status web'), daemon);
+
+    const up = phases.map((phase) => new RegExp(`${phase} +1 +0 +\\d+d`).test(stdout));
+    expect(up).toEqual([true, true, false, false, false]);
   });
 });

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { describeNode } from '../../../src/cli/node-view.js';
 import { joinToken, testAgent } from '../../support/agents.js';
 import { documentOf, runCli } from '../../support/cli.js';
 import { type RemoteWorld, remoteWorld } from '../../support/remote-world.js';
@@ -157,6 +158,26 @@ describe('the commands that tell a node something', () => {
         details: { node: away.id, status: 'offline' },
       },
     ]);
+  });
+
+  it('list in a word what stands in full in the status', async () => {
+    const problem = 'There is no Docker and no Podman here, or their sockets cannot be opened.';
+    const bare = nodeNamed('node-02', {
+      agent: {
+        approval: 'approved',
+        joinedAt: '2026-01-02T03:04:05.000Z',
+        generation: 1,
+        observedGeneration: 1,
+        problems: [],
+        engineProblem: problem,
+      },
+    });
+    await using daemon = await scriptedDaemon({ 'nodes.list': () => ({ nodes: [bare] }) });
+
+    const list = await runCli(['node', 'list', '--columns', 'name,engine'], daemon);
+
+    expect(list.stdout).toMatch(/node-02 +none\n$/);
+    expect(describeNode(bare)).toContain(`none: ${problem}`);
   });
 
   it('restart and delete nothing that is not there, but by force', async () => {

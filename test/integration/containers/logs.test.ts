@@ -145,8 +145,11 @@ describe('the log of a container', () => {
       code: 'CONTAINER_NOT_FOUND',
     });
     await expect(readLog(world.admin, { container: 'web', replica: 7 })).rejects.toMatchObject({
-      code: 'CONTAINER_NOT_RUNNING',
+      code: 'REPLICA_NOT_FOUND',
     });
+    await expect(
+      world.admin.call('containers.restart', { container: 'web', replica: 7 }),
+    ).rejects.toMatchObject({ code: 'REPLICA_NOT_FOUND' });
     await agent.runtime.remove(id);
     await expect(readLog(world.admin, { container: 'web' })).rejects.toMatchObject({
       code: 'RUNTIME_NOT_FOUND',

@@ -154,6 +154,18 @@ describe('room on a node', () => {
       world.admin.call('containers.plan', asked('web', { replicas: 9 })),
     ).rejects.toMatchObject({ code: 'NO_PLACE' });
   });
+
+  it('is planned as a change without a word of nodes that are not asked for anything', async () => {
+    await using world = await remoteWorld();
+    await using _ = await worker(world, 'node-01');
+    const request = asked('web', { ports: [port(8_090)] });
+    await world.admin.call('containers.deploy', request);
+
+    const plan = await world.admin.call('containers.plan', { ...request, env: { A: '1' } });
+
+    expect(plan).toMatchObject({ action: 'update', changed: ['env'], rejections: [] });
+    expect(plan.placements).toMatchObject([{ replica: 1, node: { name: 'node-01' } }]);
+  });
 });
 
 // Goal: what is asked for badly is refused by a code, and leaves nothing behind.

@@ -7,6 +7,7 @@ import {
   parseSecretMount,
   parseSelector,
 } from '../../../src/cli/container-words.js';
+import { deployRequest } from '../../../src/cli/container-request.js';
 import { execWords } from '../../../src/cli/exec-words.js';
 import { envChange, envOf, linesOfEnvFile } from '../../../src/cli/env-file.js';
 import { parseMoment } from '../../../src/cli/moment.js';
@@ -139,7 +140,7 @@ describe('amounts on a command line', () => {
     ['256MiB', 256 * 2 ** 20],
     ['256MB', 256e6],
     ['1.5g', 1.5 * 2 ** 30],
-    ['1024', 1024],
+    ['8388608', 2 ** 23],
   ])('%s is memory', (text, bytes) => {
     expect(parseMemory(text)).toBe(bytes);
   });
@@ -248,14 +249,65 @@ describe('the words after --', () => {
 });
 
 it('two revisions differ by their leaves', () => {
-  const before = { image: 'a:1', env: { A: '1', B: '2' }, ports: [{ container: 80 }] };
+  const before = {
+    image: 'a:1',
+    env: { A: '1', B: '2' },
+    ports: [{ container: 80, protocol: 'tcp' as const }],
+  };
   const after = { image: 'a:2', env: { B: '2', C: '3' }, ports: [] };
 
   expect(differences(before, after)).toEqual([
     'env.A: 1 → none',
     'env.C: none → 3',
     'image: a:1 → a:2',
-    'ports: [{"container":80}] → []',
+    'publish: 80/tcp → none',
   ]);
   expect(differences(before, before)).toEqual([]);
+});
+
+it('a difference is told in the words and the units of the command line', () => {
+  const before = {
+    cpuMillis: 100,
+    memoryBytes: 2 ** 25,
+    stopSeconds: 10,
+    confinement: { capAdd: [], writableRoot: false },
+    health: { command: ['/bin/sh', '-c', 'true'], intervalMs: 10_000 },
+    secrets: [],
+  };
+  const after = {
+    cpuMillis: 500,
+    memoryBytes: 2 ** 28,
+    stopSeconds: 5,
+    confinement: { capAdd: ['CHOWN', 'KILL'], writableRoot: true },
+    health: { command: ['/bin/sh', '-c', 'true'], intervalMs: 1_500 },
+    secrets: [{ name: 'db', target: '/pw' }],
+  };
+
+  expect(differences(before, after)).toEqual([
+    'cap-add: none → CHOWN,KILL',
+    'cpus: 0.1 → 0.5',
+    'health-interval: 10s → 1.5s',
+    'memory: 32 MiB → 256 MiB',
+    'secret: none → db:/pw',
+    'stop-timeout: 10s → 5s',
+    'writable-root: false → true',
+  ]);
+});
+
+const deploy = (flags: object) => deployRequest({ image: 'a', ...flags }, []);
+
+it('what no container can have is refused in the words of the command line', async () => {
+  await expect(deploy({ memory: '4m' })).rejects.toMatchObject({
+    message: '--memory "4m" is too little; a container takes 6 MiB at least.',
+  });
+  await expect(deploy({ cpus: '0.001' })).rejects.toMatchObject({
+    message: '--cpus "0.001" is too little; a container takes 0.01 at least.',
+  });
+  await expect(deploy({ 'cap-add': ['sys_admin'] })).rejects.toMatchObject({
+    message: expect.stringMatching(/^--cap-add "sys_admin" cannot be given; .*AUDIT_WRITE, CHOWN/),
+  });
+  expect(await deploy({ memory: '6m', 'cap-add': ['cap_chown,KILL'] })).toMatchObject({
+    memoryBytes: 6 * 2 ** 20,
+    confinement: { capAdd: ['CHOWN', 'KILL'] },
+  });
 });

@@ -37,6 +37,10 @@ class Table implements EventSource {
     );
   }
 
+  async listFitting(): Promise<readonly Event[]> {
+    throw new Error('Whoever follows reads every event.');
+  }
+
   async latestCursor(): Promise<bigint> {
     return this.#answer(() => BigInt(this.events.length));
   }

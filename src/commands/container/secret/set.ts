@@ -33,8 +33,9 @@ export default class ContainerSecretSet extends BaseCommand {
     );
     const users = secret.usedBy.map(({ name }) => name).join(', ');
     this.log(`Set secret ${secret.name} (${value.length} bytes).`);
-    if (users !== '')
-      this.note(`Used by ${users}: restart them by \`container update\`, to have it.`);
+    if (users !== '') {
+      this.note(`Used by ${users}: \`container restart\` gives them the new value.`);
+    }
     return { secret };
   }
 }

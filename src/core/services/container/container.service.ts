@@ -153,14 +153,18 @@ export class ContainerService {
     });
   }
 
-  /** @throws {AppError} CONTAINER_NOT_FOUND, CONTAINER_NOT_RUNNING (it is stopped, or has no such replica). */
+  /** @throws {AppError} CONTAINER_NOT_FOUND, REPLICA_NOT_FOUND, CONTAINER_NOT_RUNNING (it is stopped). */
   restart(ref: string, replica: number | undefined): Promise<ContainerDetails> {
     return this.#order(ref, (state) => {
       const { container, leases } = state;
       const meant = leases.filter((lease) => replica === undefined || lease.replica === replica);
-      if (container.desired !== 'running' || meant.length === 0) {
-        const what = container.desired === 'running' ? `has no replica ${replica}` : 'is stopped';
-        throw new AppError('CONTAINER_NOT_RUNNING', `"${container.name}" ${what}.`, {
+      if (container.desired !== 'running') {
+        throw new AppError('CONTAINER_NOT_RUNNING', `"${container.name}" is stopped.`, {
+          container: container.id,
+        });
+      }
+      if (replica !== undefined && meant.length === 0) {
+        throw new AppError('REPLICA_NOT_FOUND', `"${container.name}" has no replica ${replica}.`, {
           container: container.id,
         });
       }

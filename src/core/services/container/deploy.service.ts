@@ -90,7 +90,8 @@ export class DeployService {
       replicas: container.replicas,
       payFrom: container.payer,
       placements: [...kept, ...placed.placements].toSorted((a, b) => a.replica - b.replica),
-      rejections: placed.rejections,
+      // Of nodes that are asked for nothing there is nothing to say: its own ports are in use there, by itself.
+      rejections: wanted.length === 0 ? [] : placed.rejections,
       unconfined: unconfinedParts(spec),
       changed,
       warnings: [...warningsOf(spec, container), ...stayingOf(container, before, rooms)],

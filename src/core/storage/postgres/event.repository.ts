@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-import type { Event, EventType } from '../../types/models/event.js';
+import type { Event, EventFilter, EventType } from '../../types/models/event.js';
 
 interface NewEvent {
   readonly type: EventType;
@@ -29,6 +29,17 @@ export async function appendEvent(db: Kysely<unknown>, event: NewEvent): Promise
     ${JSON.stringify(event.payload)}::jsonb, ${event.memberId ?? null}::uuid)`.execute(db);
 }
 
+function eventOf(row: EventRow): Event {
+  return {
+    cursor: row.id,
+    type: row.type,
+    object: { kind: row.object_kind, id: row.object_id },
+    payload: row.payload,
+    createdAt: row.created_at,
+    ...(row.member_id === null ? {} : { memberId: row.member_id }),
+  };
+}
+
 /** Events, read by cursor and pruned from the old end. */
 export class EventRepository {
   readonly #db: Kysely<unknown>;
@@ -40,14 +51,28 @@ export class EventRepository {
   async listAfter(cursor: bigint, limit: number): Promise<readonly Event[]> {
     const { rows } = await sql<EventRow>`
       select * from events where id > ${cursor} order by id limit ${limit}`.execute(this.#db);
-    return rows.map((row) => ({
-      cursor: row.id,
-      type: row.type,
-      object: { kind: row.object_kind, id: row.object_id },
-      payload: row.payload,
-      createdAt: row.created_at,
-      ...(row.member_id === null ? {} : { memberId: row.member_id }),
-    }));
+    return rows.map(eventOf);
+  }
+
+  /**
+   * Those that fit, oldest first: the first so many after the cursor, or the last. Looks through what is kept at most, which is bounded, so that no
+   * index has to be kept at every append.
+   */
+  async listFitting(
+    cursor: bigint,
+    { type, object, memberId }: EventFilter,
+    { limit, last }: { readonly limit: number; readonly last: boolean },
+  ): Promise<readonly Event[]> {
+    const isPrefix = type?.endsWith('*') ?? false;
+    const { rows } = await sql<EventRow>`
+      select * from events where id > ${cursor}
+        ${type === undefined || isPrefix ? sql`` : sql`and type = ${type}`}
+        ${isPrefix ? sql`and starts_with(type, ${type?.slice(0, -1)})` : sql``}
+        ${object === undefined ? sql`` : sql`and object_id = ${object}`}
+        ${memberId === undefined ? sql`` : sql`and (member_id is null or member_id = ${memberId}::uuid)`}
+      order by id ${last ? sql`desc` : sql`asc`} limit ${limit}`.execute(this.#db);
+    const events = rows.map(eventOf);
+    return last ? events.toReversed() : events;
   }
 
   async latestCursor(): Promise<bigint> {

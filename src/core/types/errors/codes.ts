@@ -128,6 +128,7 @@ export const errorCodes = {
   ROUTE_NOT_FOUND: notFound('See `GET /v1/openapi.json` for every route.'),
   NODE_NOT_FOUND: notFound('List the nodes with `syntropy node list`.'),
   CONTAINER_NOT_FOUND: notFound('List the containers with `syntropy container list`.'),
+  REPLICA_NOT_FOUND: notFound('See the replicas with `syntropy container status`.'),
   REVISION_NOT_FOUND: notFound('See the revisions with `syntropy container history`.'),
   SECRET_NOT_FOUND: notFound('Set it with `syntropy container secret set`.'),
   CONTAINER_IMAGE_NOT_FOUND: notFound(
@@ -266,7 +267,7 @@ export const errorCodes = {
   AGENT_RELEASE_INVALID: failed('Nothing was changed. Tell whoever runs the daemon.'),
   AGENT_FAILED: failed('See what it says: run `syntropy agent run`.'),
   CONTAINER_START_FAILED: failed(
-    'Check --command and --arg, and that the image holds that program.',
+    'Check the words of the command, and that the image holds that program.',
   ),
   CONTAINER_FAILED: failed('Its last words are above; see more with `syntropy container logs`.'),
   CONTAINER_UNHEALTHY: failed(

@@ -11,6 +11,15 @@ export interface Event {
   readonly memberId?: string;
 }
 
+/** Which events are asked for; what is not said leaves none out. */
+export interface EventFilter {
+  /** Exact, or a prefix ending in `*`. */
+  readonly type?: string;
+  readonly object?: string;
+  /** Who reads: events that concern another member are not for them. Absent, every event is. */
+  readonly memberId?: string;
+}
+
 /** Everything that is told to have happened; the noun first. */
 export type EventType =
   | 'container.created'

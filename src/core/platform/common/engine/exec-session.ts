@@ -48,7 +48,7 @@ export async function startExec(
     const { refusal } = begun;
     const message = messageOf(refusal);
     if (refusal.status === 404) throw notFound(message);
-    if (dialect.isNotRunning(refusal.status, message)) throw notRunning(message);
+    if (dialect.isNotRunning(refusal.status, message)) throw notRunning();
     throw new AppError('CONTAINER_START_FAILED', message, { exitCode: startExitCode(message) });
   }
   const session = new EngineExec(http, id, begun.socket, request.tty);
@@ -82,7 +82,7 @@ async function makeExec(
   });
   const message = messageOf(answer);
   if (answer.status === 404) throw notFound(message);
-  if (dialect.isNotRunning(answer.status, message)) throw notRunning(message);
+  if (dialect.isNotRunning(answer.status, message)) throw notRunning();
   const id = textOf(objectOf(answer.body)['Id']);
   if (answer.status !== 201 || id === undefined) throw engineFailure(answer);
   return id;
@@ -232,6 +232,7 @@ async function* pieces(socket: Duplex, tty: boolean): AsyncGenerator<Piece> {
   }
 }
 
-function notRunning(message: string): AppError {
-  return new AppError('CONTAINER_NOT_RUNNING', message);
+/** Engines say it of a number that nobody knows. */
+function notRunning(): AppError {
+  return new AppError('CONTAINER_NOT_RUNNING', 'It does not run at this time.');
 }
