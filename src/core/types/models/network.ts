@@ -82,7 +82,7 @@ export interface MapSet {
  */
 export interface MapRoute {
   readonly id: string;
-  /** Prefixes that the route is for; those of the target, where there is one. */
+  /** Prefixes behind the router; none where a node is the target, whose addresses are the destination. */
   readonly destinations: readonly string[];
   /** The node that is the destination; absent where networks behind a router are. */
   readonly target?: string;

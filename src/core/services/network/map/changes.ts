@@ -1,0 +1,88 @@
+import type { MapDelta } from '../../../types/models/network.js';
+import type { Holding } from './holding.js';
+import type { EntryPrints, Fingerprint } from './fingerprint.js';
+import type { Member } from './records.js';
+
+import { minus, NOTHING, plus, textOf } from './fingerprint.js';
+import { setOf, setPrint } from './holding.js';
+import { changedPeer } from './records.js';
+
+/** What a change is to one node. */
+export interface Difference {
+  /** Alike for all to whom the same is to be said. */
+  readonly key: string;
+  /** What its hash goes up by. */
+  readonly shift: Fingerprint;
+  readonly delta: () => MapDelta;
+}
+
+/**
+ * What is to be said to a node that had one thing and now has another. Both are named with the node itself among its peers and sets where it is,
+ * so that what is said to many is the same; a node passes over itself, and its own hash does not count it.
+ */
+export function differenceOf(
+  member: Member,
+  before: Holding,
+  after: Holding,
+  prints: EntryPrints,
+): Difference {
+  const peers = between(before.peers, after.peers);
+  const sets = between(before.sets, after.sets);
+  const rules = between(before.rules, after.rules);
+  const routes = between(before.routes, after.routes);
+  const entries = plus(
+    sumOf(rules, ({ print }) => print),
+    sumOf(routes, ({ print }) => print),
+  );
+  const shared = [
+    entries,
+    sumOf(peers, ({ print }) => print),
+    sumOf(sets, ({ print, sum }) => plus(print, sum)),
+  ].reduce(plus);
+  const own = [
+    entries,
+    sumOf(peers, (peer) => (peer === member ? NOTHING : peer.print)),
+    sumOf(sets, (set) => setPrint(set, member, prints)),
+  ].reduce(plus);
+  return {
+    key: textOf(shared),
+    shift: own,
+    delta: () =>
+      present({
+        peersRemoved: peers.lost.map(({ node }) => node.id),
+        peersChanged: peers.gained.map(changedPeer),
+        setsRemoved: sets.lost.map(({ id }) => id),
+        setsAdded: sets.gained.map(setOf),
+        rulesRemoved: rules.lost.map(({ entry }) => entry.id),
+        rulesAdded: rules.gained.map(({ entry }) => entry),
+        routesRemoved: routes.lost
+          .filter(({ entry }) => !routes.gained.some((one) => one.entry.id === entry.id))
+          .map(({ entry }) => entry.id),
+        routesChanged: routes.gained.map(({ entry }) => entry),
+      }),
+  };
+}
+
+interface Between<T> {
+  readonly lost: readonly T[];
+  readonly gained: readonly T[];
+}
+
+function between<T>(before: ReadonlySet<T>, after: ReadonlySet<T>): Between<T> {
+  return {
+    lost: [...before].filter((one) => !after.has(one)),
+    gained: [...after].filter((one) => !before.has(one)),
+  };
+}
+
+function sumOf<T>({ lost, gained }: Between<T>, print: (one: T) => Fingerprint): Fingerprint {
+  const more = gained.reduce((sum, one) => plus(sum, print(one)), NOTHING);
+  return lost.reduce((sum, one) => minus(sum, print(one)), more);
+}
+
+/** Without the lists that are empty. */
+function present(delta: MapDelta): MapDelta {
+  return Object.fromEntries(
+    Object.entries(delta).filter(([, value]) => !Array.isArray(value) || value.length > 0),
+  );
+}
