@@ -3,11 +3,12 @@ import type { MeshNode, NetworkMap } from '../../src/core/types/models/network.j
 
 import { createHash } from 'node:crypto';
 
+import { setId as idOf } from '../../src/core/services/network/map/groups.js';
 import { keyOf, matches, type Selector } from '../../src/core/services/network/selector.js';
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-const setId = (selector: Selector) => `s${sha256(keyOf(selector)).slice(0, 12)}`;
+const setId = (selector: Selector) => idOf(keyOf(selector), sha256);
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
 
 /**

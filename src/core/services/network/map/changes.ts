@@ -17,8 +17,9 @@ export interface Difference {
 }
 
 /**
- * What is to be said to a node that had one thing and now has another. Both are named with the node itself among its peers and sets where it is,
- * so that what is said to many is the same; a node passes over itself, and its own hash does not count it.
+ * What is to be said to a node that had one thing and now has another. A set is named with the node itself in it where it is, so that what is said
+ * to many is the same; a node passes over itself, and its own hash does not count it. Among its peers it never comes or goes: it is always its
+ * owner's.
  */
 export function differenceOf(
   member: Member,
@@ -30,23 +31,16 @@ export function differenceOf(
   const sets = between(before.sets, after.sets);
   const rules = between(before.rules, after.rules);
   const routes = between(before.routes, after.routes);
-  const entries = plus(
+  const entries = [
+    sumOf(peers, ({ print }) => print),
     sumOf(rules, ({ print }) => print),
     sumOf(routes, ({ print }) => print),
-  );
-  const shared = [
-    entries,
-    sumOf(peers, ({ print }) => print),
-    sumOf(sets, ({ print, sum }) => plus(print, sum)),
   ].reduce(plus);
-  const own = [
-    entries,
-    sumOf(peers, (peer) => (peer === member ? NOTHING : peer.print)),
-    sumOf(sets, (set) => setPrint(set, member, prints)),
-  ].reduce(plus);
+  const shared = sumOf(sets, ({ print, sum }) => plus(print, sum));
+  const own = sumOf(sets, (set) => setPrint(set, member, prints));
   return {
-    key: textOf(shared),
-    shift: own,
+    key: textOf(plus(entries, shared)),
+    shift: plus(entries, own),
     delta: () =>
       present({
         peersRemoved: peers.lost.map(({ node }) => node.id),

@@ -27,7 +27,7 @@ export interface Frame {
 
 type Read<T> = (value: unknown) => T;
 
-const HASH = /^[0-9a-f]{32}$/;
+const HASH = /^[\w-]{16}$/;
 const KINDS = new Map(
   Object.keys(ENDPOINT_LETTERS).flatMap((kind) =>
     isKind(kind) ? [[ENDPOINT_LETTERS[kind], kind] as const] : [],
@@ -46,7 +46,7 @@ const MAX_PORT = 65_535;
  */
 export function decodeFrame(text: string): Frame {
   const line = text.indexOf('\n');
-  const [sequence, previous, hash] = listOf(jsonOf(text.slice(0, line)));
+  const [sequence, since, hash] = listOf(jsonOf(text.slice(0, line)));
   const body = new Map(Object.entries(objectOf(jsonOf(text.slice(line + 1)))));
   const many = <T>(field: string, read: Read<T>): readonly T[] | undefined => {
     const value = body.get(field);
@@ -55,19 +55,19 @@ export function decodeFrame(text: string): Frame {
   const self = body.get('self');
   const delta = {
     self: self === undefined ? undefined : selfFrom(listOf(self)),
-    rulesRemoved: many('rulesGone', asText),
-    routesRemoved: many('routesGone', asText),
-    setsRemoved: many('setsGone', asText),
-    peersRemoved: many('gone', asText),
+    rulesRemoved: many('noRules', asText),
+    routesRemoved: many('noRoutes', asText),
+    setsRemoved: many('noSets', asText),
+    peersRemoved: many('noPeers', asText),
     setsAdded: many('sets', setFrom),
-    peersChanged: many('peers', changedFrom),
+    peersChanged: many('p', changedFrom),
     peersPatched: many('patch', patchFrom),
     rulesAdded: many('rules', ruleFrom),
     routesChanged: many('routes', routeFrom),
   };
   return {
     sequence: asCount(sequence),
-    ...(previous === null ? {} : { previous: asCount(previous) }),
+    ...(since === null ? {} : { previous: asCount(sequence) - asCount(since) }),
     hash: asHash(hash),
     delta: present(delta),
   };

@@ -6,7 +6,7 @@ import { peerTuple, routeTuple, ruleTuple, selfTuple } from './tuples.js';
 export type Digest = (text: string) => string;
 
 /**
- * What a map comes to: the sum of the digests of its entries, in four lanes of 32 bits. A sum does not mind the order and can be changed by one
+ * What a map comes to: the sum of the digests of its entries, in four lanes of 24 bits. A sum does not mind the order and can be changed by one
  * entry, so a delta costs its entries and not the map (Bellare and Micciancio, "A New Paradigm for Collision-Free Hashing", 1997). It finds
  * what was lost or forgotten; against somebody who forges maps stands the connection that they come over.
  */
@@ -14,22 +14,32 @@ export type Fingerprint = readonly [number, number, number, number];
 
 export const NOTHING: Fingerprint = [0, 0, 0, 0];
 
-const LANE_DIGITS = 8;
+const LANE_DIGITS = 6;
+/** A lane stays a small integer of the engine, and is four letters of base64. */
+const LANE = 0xff_ff_ff;
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+/** Each two letters for twelve bits. */
+const PAIRS = [...LETTERS].flatMap((a) => [...LETTERS].map((b) => a + b));
 
 export function plus(a: Fingerprint, b: Fingerprint): Fingerprint {
-  return [(a[0] + b[0]) >>> 0, (a[1] + b[1]) >>> 0, (a[2] + b[2]) >>> 0, (a[3] + b[3]) >>> 0];
+  return [(a[0] + b[0]) & LANE, (a[1] + b[1]) & LANE, (a[2] + b[2]) & LANE, (a[3] + b[3]) & LANE];
 }
 
 export function minus(a: Fingerprint, b: Fingerprint): Fingerprint {
-  return [(a[0] - b[0]) >>> 0, (a[1] - b[1]) >>> 0, (a[2] - b[2]) >>> 0, (a[3] - b[3]) >>> 0];
+  return [(a[0] - b[0]) & LANE, (a[1] - b[1]) & LANE, (a[2] - b[2]) & LANE, (a[3] - b[3]) & LANE];
 }
 
 export function isSame(a: Fingerprint, b: Fingerprint): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
+/** Sixteen letters and digits. */
 export function textOf(print: Fingerprint): string {
-  return print.map((lane) => lane.toString(16).padStart(LANE_DIGITS, '0')).join('');
+  return laneText(print[0]) + laneText(print[1]) + laneText(print[2]) + laneText(print[3]);
+}
+
+function laneText(lane: number): string {
+  return `${PAIRS[lane >> 12]}${PAIRS[lane & 0xfff]}`;
 }
 
 /** The fingerprint of each kind of entry. */

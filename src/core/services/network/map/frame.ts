@@ -1,4 +1,4 @@
-import type { MapDelta } from '../../../types/models/network.js';
+import type { ChangedPeer, MapDelta } from '../../../types/models/network.js';
 import type { Notice } from './tail.js';
 
 import { textOf } from './fingerprint.js';
@@ -17,23 +17,30 @@ export interface Told {
 
 const encoder = new TextEncoder();
 
+/** The change, how many there were since the last that concerned this node, and the hash of its map after it. */
 export function headOf({ notice, isWhole }: Pick<Told, 'notice' | 'isWhole'>): string {
   const { sequence, previous, hash } = notice;
-  return `${JSON.stringify([sequence, isWhole ? null : previous, textOf(hash)])}\n`;
+  return `[${sequence},${isWhole ? 'null' : sequence - previous},"${textOf(hash)}"]\n`;
 }
 
-export function bodyOf(delta: MapDelta): Uint8Array {
+/** @param peers - such as are written already, in the place of `peersChanged`. */
+export function bodyOf(delta: MapDelta, peers?: readonly string[]): Uint8Array {
   const text = JSON.stringify({
     self: delta.self && selfTuple(delta.self),
-    rulesGone: delta.rulesRemoved,
-    routesGone: delta.routesRemoved,
-    setsGone: delta.setsRemoved,
-    gone: delta.peersRemoved,
+    noRules: delta.rulesRemoved,
+    noRoutes: delta.routesRemoved,
+    noSets: delta.setsRemoved,
+    noPeers: delta.peersRemoved,
     sets: delta.setsAdded?.map(setTuple),
-    peers: delta.peersChanged?.map(changedTuple),
+    p: delta.peersChanged?.map(changedTuple),
     patch: delta.peersPatched?.map(patchTuple),
     rules: delta.rulesAdded?.map(ruleTuple),
     routes: delta.routesChanged?.map(routeTuple),
   });
-  return encoder.encode(text);
+  return encoder.encode(peers ? `{"p":[${peers.join(',')}],${text.slice(1)}` : text);
+}
+
+/** A peer as it stands in a body. */
+export function peerText(changed: ChangedPeer): string {
+  return JSON.stringify(changedTuple(changed));
 }

@@ -4,8 +4,9 @@ import type { Edge, Group, HeldRoute, Member } from './records.js';
 
 import { type Digest, type EntryPrints, entryPrints, NOTHING } from './fingerprint.js';
 import { keyOf } from '../selector.js';
+import { peerText } from './frame.js';
 import { Groups } from './groups.js';
-import { peerOf } from './records.js';
+import { changedPeer, peerOf } from './records.js';
 import { Tail } from './tail.js';
 
 /** The rule that a member's own nodes have of each other. A node has one owner, so it has one of these. */
@@ -15,6 +16,8 @@ const OWN = 'own';
 export class Graph {
   readonly prints: EntryPrints;
   readonly members = new Map<string, Member>();
+  /** Rises whenever another group may have become a set, or none. */
+  #edition = 0;
   readonly #groups: Groups;
   readonly #rules = new Map<string, Edge>();
   readonly #own = new Map<string, Edge>();
@@ -60,6 +63,15 @@ export class Graph {
     member.node = node;
     member.peer = peerOf(node);
     member.print = this.prints.peer(member.peer);
+    delete member.text;
+  }
+
+  /** A node as it is written in a whole map. */
+  textOf(member: Member): string {
+    if (member.text?.edition !== this.#edition) {
+      member.text = { edition: this.#edition, peer: peerText(changedPeer(member)) };
+    }
+    return member.text.peer;
   }
 
   /** Nodes that a rule like this is about. */
@@ -72,6 +84,7 @@ export class Graph {
   }
 
   addRule({ id, from, to, services }: MeshRule): void {
+    this.#edition += 1;
     const sources = this.#groups.for(from);
     const entry = { id, from: sources.id, services };
     const rule = { entry, print: this.prints.rule(entry) };
@@ -82,6 +95,7 @@ export class Graph {
   }
 
   removeRule(edge: Edge): void {
+    this.#edition += 1;
     this.#rules.delete(edge.id);
     this.#unlink(edge);
   }
@@ -91,6 +105,7 @@ export class Graph {
   }
 
   addRoute(route: MeshRoute): void {
+    this.#edition += 1;
     const { id, target, routers } = route;
     const sources = this.#groups.for(route.source);
     const entry = routeEntry(route, sources);
@@ -118,6 +133,7 @@ export class Graph {
   }
 
   removeRoute(held: HeldRoute): void {
+    this.#edition += 1;
     this.#routes.delete(held.entry.id);
     held.sources.routes.delete(held);
     for (const node of held.others) {

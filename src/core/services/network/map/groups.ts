@@ -4,8 +4,10 @@ import { cluesOf, keyOf, matches, type Selector, traitsOf } from '../selector.js
 import { type Digest, type EntryPrints, minus, NOTHING, plus } from './fingerprint.js';
 import { type Group, type Member, memberPrint } from './records.js';
 
-/** Twelve hexadecimal digits: among a million groups, two are alike once in five hundred grids. */
+/** Of a digest: nine letters and digits of 46 bits, so that among ten thousand groups two are alike in one grid of a million. */
 const ID_DIGITS = 12;
+const ID_LETTERS = 9;
+const ID_RADIX = 36;
 
 /** Which nodes are in which groups, found by what they have in common and never by looking through all. */
 export class Groups {
@@ -43,7 +45,7 @@ export class Groups {
     const key = keyOf(selector);
     const known = this.#groups.get(key);
     if (known) return known;
-    const id = `s${this.#digest(key).slice(0, ID_DIGITS)}`;
+    const id = setId(key, this.#digest);
     const group: Group = {
       id,
       selector,
@@ -88,6 +90,12 @@ export class Groups {
     group.sum = plus(group.sum, memberPrint(member, group, this.#prints));
     member.groups.add(group);
   }
+}
+
+/** A letter first, so that a firewall takes it as a name. */
+export function setId(key: string, digest: Digest): string {
+  const number = Number.parseInt(digest(key).slice(0, ID_DIGITS), 16);
+  return `s${number.toString(ID_RADIX).padStart(ID_LETTERS, '0').slice(-ID_LETTERS)}`;
 }
 
 function held<T>(index: Map<string, Set<T>>, key: string): Set<T> {

@@ -9,7 +9,7 @@ type Rule = NonNullable<Edge['rule']>;
 
 /** All that a map is made of, before it is written. */
 export interface Holding {
-  /** Itself among them, where a rule is about it on both sides: so it is the same for all whom the rule concerns alike. */
+  /** Itself among them, as one of its owner's. */
   readonly peers: ReadonlySet<Member>;
   readonly sets: ReadonlySet<Group>;
   readonly rules: ReadonlySet<Rule>;

@@ -256,12 +256,14 @@ export class NetworkMaps {
     const delta: MapDelta = {
       self: selfOf(member),
       setsAdded: [...holding.sets].map(({ id }) => ({ id, members: [] })),
-      peersChanged: others.map(changedPeer),
       rulesAdded: [...holding.rules].map(({ entry }) => entry),
       routesChanged: [...holding.routes].map(({ entry }) => entry),
     };
     const { concernedAt, hash } = member;
-    const body = bodyOf(delta);
+    const body = bodyOf(
+      delta,
+      others.map((peer) => this.#graph.textOf(peer)),
+    );
     const notice = { sequence: concernedAt, previous: 0, before: hash, hash, body };
     return { nodeId: member.node.id, notice, isWhole: true };
   }

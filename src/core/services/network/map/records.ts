@@ -23,6 +23,8 @@ export interface Member {
   /** The last change that concerned it. */
   concernedAt: number;
   readonly tail: Tail;
+  /** Its entry in the body of a whole map, as long as it is the same: whoever joins is told hundreds. */
+  text?: { readonly edition: number; readonly peer: string };
 }
 
 /** Nodes that edges speak of as one. */
