@@ -66,12 +66,12 @@ if (rows.some(({ pass }) => !pass)) process.exitCode = 1;
 
 /** Small and large in turn, so that what else the machine does falls on both. */
 function interleaved() {
-  const all = { many: [], few: [] };
+  const both = { many: [], few: [] };
   for (let round = 0; round < JOINS; round += 1) {
-    all.many.push(...joins(many, 1));
-    all.few.push(...joins(few, 1));
+    both.many.push(...joins(many, 1));
+    both.few.push(...joins(few, 1));
   }
-  return all;
+  return both;
 }
 
 /** Each is followed by the node's leaving, which is not timed, so that the grid stays as large as it is said to be. */

@@ -19,7 +19,7 @@ const LANE_DIGITS = 6;
 const LANE = 0xff_ff_ff;
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 /** Each two letters for twelve bits. */
-const PAIRS = [...LETTERS].flatMap((a) => [...LETTERS].map((b) => a + b));
+const PAIRS = LETTERS.split('').flatMap((a) => LETTERS.split('').map((b) => a + b));
 
 export function plus(a: Fingerprint, b: Fingerprint): Fingerprint {
   return [(a[0] + b[0]) & LANE, (a[1] + b[1]) & LANE, (a[2] + b[2]) & LANE, (a[3] + b[3]) & LANE];
