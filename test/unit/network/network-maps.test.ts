@@ -242,7 +242,7 @@ describe('maps kept change by change', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 400 },
     );
   });
 
@@ -261,7 +261,22 @@ describe('maps kept change by change', () => {
           expect(world.agents.get(name)).toEqual(world.maps.mapOf(name));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 400 },
     );
+  });
+
+  it('say nothing of a set that was let go of and made anew in the same change', () => {
+    const world = new World();
+    const lan = { destinations: ['10.99.0.0/24'], metric: 0, source: {} };
+    const first: Step = { kind: 'route', route: { id: 'route-1', ...lan, routers: ['n1'] } };
+    const second: Step = { kind: 'route', route: { id: 'route-1', ...lan, routers: ['n1', 'n2'] } };
+    for (const name of ['n1', 'n0'])
+      world.deliver(world.take({ kind: 'join', id: name, owner: 'ana', labels: {} }));
+    world.deliver(world.take(first));
+
+    world.deliver(world.take(second));
+
+    expect(world.agents.get('n0')).toEqual(world.maps.mapOf('n0'));
+    expect(world.agents.get('n1')).toEqual(world.maps.mapOf('n1'));
   });
 });

@@ -62,10 +62,21 @@ interface Between<T> {
   readonly gained: readonly T[];
 }
 
-function between<T>(before: ReadonlySet<T>, after: ReadonlySet<T>): Between<T> {
+/**
+ * What says the same is the same, though it was made anew meanwhile: else it would be said to everybody whose hash moves alike, also to those that
+ * never had it.
+ */
+function between<T extends { readonly print: Fingerprint }>(
+  before: ReadonlySet<T>,
+  after: ReadonlySet<T>,
+): Between<T> {
+  const lost = [...before].filter((one) => !after.has(one));
+  const gained = [...after].filter((one) => !before.has(one));
+  if (lost.length === 0 || gained.length === 0) return { lost, gained };
+  const [old, young] = [lost, gained].map((all) => new Set(all.map(({ print }) => textOf(print))));
   return {
-    lost: [...before].filter((one) => !after.has(one)),
-    gained: [...after].filter((one) => !before.has(one)),
+    lost: lost.filter(({ print }) => !young?.has(textOf(print))),
+    gained: gained.filter(({ print }) => !old?.has(textOf(print))),
   };
 }
 
