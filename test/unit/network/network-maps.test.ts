@@ -280,3 +280,42 @@ describe('maps kept change by change', () => {
     expect(world.agents.get('n1')).toEqual(world.maps.mapOf('n1'));
   });
 });
+
+describe('what cannot be in a map', () => {
+  it('is a node with the id, the key or an address of another, and then nothing has changed', () => {
+    const maps = new NetworkMaps(sha256);
+    maps.nodeJoined(node('n0', 'ana', {}), 1);
+    maps.nodeJoined(node('n1', 'ana', {}), 2);
+    const before = maps.mapOf('n0');
+    const twin = { ...node('n2', 'ana', {}), addresses: { v4: '10.77.0.9', v6: 'fd00::1' } };
+    const duplicate = expect.objectContaining({ code: 'MESH_DUPLICATE' });
+
+    expect(() => maps.nodeJoined(node('n1', 'ben', {}), 3)).toThrow(duplicate);
+    expect(() => maps.nodeJoined(twin, 4)).toThrow(duplicate);
+    expect(() => maps.nodePatched({ id: 'n1', publicKey: sha256('n0') }, 5)).toThrow(duplicate);
+    expect(maps.mapOf('n0')).toEqual(before);
+    expect(maps.nodeJoined(node('n2', 'ana', {}), 6)).toHaveLength(3);
+  });
+
+  it('is a change that comes after a later one', () => {
+    const maps = new NetworkMaps(sha256);
+    maps.nodeJoined(node('n0', 'ana', {}), 5);
+
+    expect(() => maps.nodeLeft('n0', 5)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+  });
+
+  it.each([
+    '',
+    '[1,null]\n{}',
+    '[1,1,"AAAAAAAAAAAAAAAA"]\n',
+    '[1,1,"AAAAAAAAAAAAAAAA"]\n[]',
+    '[-1,1,"AAAAAAAAAAAAAAAA"]\n{}',
+    '[1,2,"AAAAAAAAAAAAAAAA"]\n{}',
+    '[2,1,"AAAAAAAAAAAAAAAA"]\n{"noPeers":[7]}',
+    '[2,1,"AAAAAAAAAAAAAAAA"]\n{"rules":[["r","s",[["gre"]]]]}',
+    '[2,1,"AAAAAAAAAAAAAAAA"]\n{"rules":[["r","s",[["tcp",0,80]]]]}',
+    '[2,1,"AAAAAAAAAAAAAAAA"]\n{"patch":[["n",null,["x192.0.2.1:7"],null]]}',
+  ])('is what is no frame: %j', (text) => {
+    expect(() => decodeFrame(text)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
+  });
+});

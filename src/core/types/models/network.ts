@@ -97,13 +97,6 @@ export interface MapRoute {
   readonly health?: string;
 }
 
-export interface MapVersion {
-  /** Of the change, in the order of the database: the same on each replica. */
-  readonly sequence: number;
-  /** The last change before it that concerned the same node. */
-  readonly previous: number;
-}
-
 /** All that one node has to know of the mesh. Every list is in the order of its ids. */
 export interface NetworkMap {
   readonly sequence: number;

@@ -67,7 +67,7 @@ export function decodeFrame(text: string): Frame {
   };
   return {
     sequence: asCount(sequence),
-    ...(since === null ? {} : { previous: asCount(sequence) - asCount(since) }),
+    ...(since === null ? {} : { previous: asCount(asCount(sequence) - asCount(since)) }),
     hash: asHash(hash),
     delta: present(delta),
   };

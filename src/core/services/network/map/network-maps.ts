@@ -66,8 +66,8 @@ export class NetworkMaps {
 
   /** @throws {AppError} MESH_DUPLICATE: its id, its key or an address is another's. */
   nodeJoined(node: MeshNode, sequence: number): readonly Told[] {
-    this.#identities.take(node);
     this.#advance(sequence);
+    this.#identities.take(node);
     const member = this.#graph.add(node);
     const body = bodyOf({ peersChanged: [changedPeer(member)] });
     const share = shareOf(member, this.#graph.prints);
@@ -96,8 +96,8 @@ export class NetworkMaps {
   nodePatched(patch: PeerPatch, sequence: number): readonly Told[] {
     const member = this.#member(patch.id);
     const node = { ...member.node, ...patch };
-    this.#identities.replace(member.node, node);
     this.#advance(sequence);
+    this.#identities.replace(member.node, node);
     const before = member.print;
     const self = this.#graph.prints.self(member.peer);
     this.#graph.describe(member, node);
@@ -112,8 +112,8 @@ export class NetworkMaps {
   /** Anything else: a name, an owner, labels, addresses. @throws {AppError} NODE_NOT_FOUND, MESH_DUPLICATE. */
   nodeChanged(node: MeshNode, sequence: number): readonly Told[] {
     const member = this.#member(node.id);
-    this.#identities.replace(member.node, node);
     this.#advance(sequence);
+    this.#identities.replace(member.node, node);
     const { prints } = this.#graph;
     const old = { self: prints.self(member.peer), holding: holdingOf(member, this.#graph) };
     const oldShare = shareOf(member, prints);
