@@ -86,6 +86,7 @@ export const errorCodes = {
   APP_FILE_INVALID: usage(
     'Correct the named line; `syntropy container apply --help` says what the file may hold.',
   ),
+  POLICY_INVALID: usage('Correct the named line; nothing was changed.'),
   DEVICE_NOT_BLOCK: usage('Name a whole disk from `syntropy usb list`, such as /dev/sdb.'),
   DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
 
@@ -209,6 +210,18 @@ export const errorCodes = {
     'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again, or join with a new token.',
   ),
   CLOCK_WRONG: refused('Set the clock of this machine, and try again.'),
+  ADDRESSES_EXHAUSTED: refused(
+    'Delete nodes that are gone for good, or give the grid a wider prefix.',
+  ),
+  MESH_DUPLICATE: refused(
+    'Each node has a key and addresses of its own: have one of them join anew.',
+  ),
+  ROUTE_OVERLAPS: refused('Choose a prefix that nothing else has, or remove what has it first.'),
+  ROUTE_LOOPS: refused('Let another node forward, or remove the route that leads back.'),
+  ROUTE_CUTS_OFF: refused(
+    'Choose a prefix without the address of the daemon: its agents could not be told to undo it.',
+  ),
+  TRANSIT_REFUSED: refused('Ask the owner of that node to let it forward for others.'),
   VERSION_CONFLICT: {
     httpStatus: 412,
     grpcStatus: GRPC.aborted,
@@ -279,6 +292,7 @@ export const errorCodes = {
     'Check the user and the password: `syntropy container secret set` and --registry-auth.',
   ),
   REGISTRY_UNREACHABLE: failed('Check the name of the registry, and the network of the node.'),
+  POLICY_TEST_FAILED: failed('Correct the rules or the tests; nothing was changed.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
   CURSOR_EXPIRED: {
