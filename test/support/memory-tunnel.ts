@@ -71,7 +71,8 @@ export class MemoryTunnel implements TunnelDriver {
         prefixes.has(text),
       );
       if (conflict) throw new AppError('TUNNEL_CONFLICT', `${conflict.text} is another's.`);
-      if (ports.has(config.listenPort)) throw new AppError('TUNNEL_CONFLICT', 'That port is taken.');
+      if (ports.has(config.listenPort))
+        throw new AppError('TUNNEL_CONFLICT', 'That port is taken.');
       const before = this.#own()?.peers ?? new Map<string, PeerStats>();
       const peers = tunnel.peers.map((peer) => {
         const known = before.get(peer.publicKey);

@@ -167,6 +167,8 @@ class LabWorld implements AsyncDisposable {
     this.#namespaces.push(namespace);
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    // A new one may begin as the machine is, and that may be a router.
+    execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=0']);
     return namespace;
   }
 

@@ -17,7 +17,8 @@ export class IpLink {
   async read(): Promise<IpState> {
     const show = (...words: readonly string[]) => this.#programs.run('ip', ['-j', ...words]);
     const [links, routes4, routes6] = await Promise.all([
-      show('address', 'show'),
+      // In detail: the note is not told otherwise.
+      show('-d', 'address', 'show'),
       show('-4', 'route', 'show', 'table', 'main'),
       show('-6', 'route', 'show', 'table', 'main'),
     ]);

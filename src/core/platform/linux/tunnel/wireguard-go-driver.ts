@@ -54,6 +54,7 @@ export class WireguardGoDriver implements TunnelDriver {
   readonly #forwarding: Forwarding;
   /** Which endpoint each peer was last said to have. */
   #told: ReadonlyMap<string, string> = new Map();
+  #hasMeans = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @throws {AppError} INPUT_INVALID: the name or the owner is none. */
@@ -82,11 +83,11 @@ export class WireguardGoDriver implements TunnelDriver {
     return this.#inTurn(async () => {
       const tunnel = checkedTunnel(config);
       signal.throwIfAborted();
-      const isNew = await this.#open(tunnel);
+      const found = await this.#open(tunnel);
       try {
-        await this.#configure(tunnel, isNew, signal);
+        await this.#configure(tunnel, found, signal);
       } catch (error) {
-        if (isNew) await this.#takeDown();
+        if (!found) await this.#takeDown();
         throw error;
       }
     });
@@ -115,8 +116,8 @@ export class WireguardGoDriver implements TunnelDriver {
     });
   }
 
-  /** Makes the interface where it is not there. @returns whether it was not. */
-  async #open(tunnel: CheckedTunnel): Promise<boolean> {
+  /** Makes the interface where it is not there. @returns how things are; undefined where it was not. */
+  async #open(tunnel: CheckedTunnel): Promise<IpState | undefined> {
     await this.#requireMeans();
     const pid = await this.#process.find();
     const state = await this.#link.read();
@@ -129,24 +130,28 @@ export class WireguardGoDriver implements TunnelDriver {
       );
     }
     this.#link.checkFree(tunnel, state);
-    if (isThere) return false;
+    if (isThere) return state;
     // One whose interface was taken from it is of no more use.
     if (pid !== undefined) await this.#process.stop();
     this.#told = new Map();
     await this.#process.start();
-    return true;
+    return undefined;
   }
 
   /** First what may pass, then who, then the way there. */
-  async #configure(tunnel: CheckedTunnel, isNew: boolean, signal: AbortSignal): Promise<void> {
-    const state = await this.#link.read();
+  async #configure(
+    tunnel: CheckedTunnel,
+    found: IpState | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const state = found ?? (await this.#link.read());
     const opened = await this.#openedFor(tunnel, state);
     signal.throwIfAborted();
     const { sets, rules, gateway, addresses } = tunnel;
     await this.#firewall.apply({ sets, rules, gateway, addresses, opened });
     signal.throwIfAborted();
     await this.#link.applyLink(tunnel, state);
-    if (isNew) await this.#untilListening();
+    if (!found) await this.#untilListening();
     await this.#applyPeers(tunnel);
     signal.throwIfAborted();
     await this.#link.applyRoutes(tunnel, state);
@@ -200,9 +205,12 @@ export class WireguardGoDriver implements TunnelDriver {
     this.#told = new Map();
   }
 
+  /** Asked until it is so: what is missing later is said by the step that misses it. */
   async #requireMeans(): Promise<void> {
+    if (this.#hasMeans) return;
     const probe = await this.probe();
     if (!probe.canMesh) throw new AppError(probe.code, probe.reasons.join(' '));
+    this.#hasMeans = true;
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
