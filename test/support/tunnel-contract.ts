@@ -27,9 +27,6 @@ export function tunnelContract(name: string, make: () => Promise<TunnelWorld>): 
     afterAll(async () => {
       await world[Symbol.asyncDispose]();
     });
-    const apply = (driver: TunnelDriver, changes: Partial<TunnelConfig> = {}) =>
-      driver.apply(config(changes), new AbortController().signal);
-
     it('can be had here, and is not there before it is made', async () => {
       const driver = world.open();
       await expect(driver.probe()).resolves.toEqual({ canMesh: true });
@@ -122,6 +119,9 @@ export function tunnelContract(name: string, make: () => Promise<TunnelWorld>): 
     });
   });
 }
+
+const apply = (driver: TunnelDriver, changes: Partial<TunnelConfig> = {}) =>
+  driver.apply(config(changes), new AbortController().signal);
 
 function config(changes: Partial<TunnelConfig> = {}): TunnelConfig {
   return {

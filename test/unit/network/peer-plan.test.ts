@@ -84,6 +84,8 @@ class FakeDevice {
   }
 }
 
+const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
+
 const holdings = (device: Device) =>
   [...device.peers.values()].map((peer) => ({
     key: peer.key,
@@ -110,7 +112,6 @@ describe('the plan of a device’s peers', () => {
           keepaliveSeconds,
           allowedIps,
         }));
-        const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
         expect(holdings(device.get()).toSorted(byKey)).toEqual(wanted.toSorted(byKey));
         expect(plan(device.get(), after)).toEqual([]);
       }),
