@@ -24,11 +24,13 @@ export class MemoryMachine {
     prefixes: new Set<string>(),
     ports: new Set<number>(),
   };
-  probe: TunnelProbe = { canMesh: true };
+  probe: TunnelProbe = { canMesh: true, hasIpv6: true };
 }
 
 /** The port as its docs say. What a test does to a peer, it does by `hear`. */
 export class MemoryTunnel implements TunnelDriver {
+  /** How often a tunnel that was there was told that the machine's addresses are others. */
+  rebinds = 0;
   readonly #machine: MemoryMachine;
   readonly #name: string;
   readonly #owner: string;
@@ -61,7 +63,10 @@ export class MemoryTunnel implements TunnelDriver {
     return this.#inTurn(() => {
       const tunnel = checkedTunnel(config);
       signal.throwIfAborted();
-      this.#requireMeans();
+      const { hasIpv6 } = this.#requireMeans();
+      if (!hasIpv6 && tunnel.addresses.some(({ family }) => family === 6)) {
+        throw new AppError('TUNNEL_UNSUPPORTED', 'IPv6 is turned off on this machine.');
+      }
       const { interfaces, prefixes, ports } = this.#machine.taken;
       const other = this.#machine.tunnels.get(this.#name);
       if (interfaces.has(this.#name) || (other && other.owner !== this.#owner)) {
@@ -90,6 +95,12 @@ export class MemoryTunnel implements TunnelDriver {
       this.#told = new Map(
         tunnel.peers.map(({ publicKey, endpoint }) => [publicKey, JSON.stringify(endpoint)]),
       );
+    });
+  }
+
+  rebind(): Promise<void> {
+    return this.#inTurn(() => {
+      if (this.#own()) this.rebinds += 1;
     });
   }
 
@@ -124,9 +135,10 @@ export class MemoryTunnel implements TunnelDriver {
     return known?.endpoint === undefined || isTold || isStale ? endpoint : undefined;
   }
 
-  #requireMeans(): void {
+  #requireMeans(): { readonly hasIpv6: boolean } {
     const { probe } = this.#machine;
     if (!probe.canMesh) throw new AppError(probe.code, probe.reasons.join(' '));
+    return probe;
   }
 
   #inTurn<T>(act: () => T): Promise<T> {

@@ -29,9 +29,11 @@ export function tunnelContract(name: string, make: () => Promise<TunnelWorld>): 
     });
     it('can be had here, and is not there before it is made', async () => {
       const driver = world.open();
-      await expect(driver.probe()).resolves.toEqual({ canMesh: true });
+      await expect(driver.probe()).resolves.toEqual({ canMesh: true, hasIpv6: true });
       await expect(driver.stats()).resolves.toBeUndefined();
+      await driver.rebind();
       await driver.remove();
+      await expect(driver.stats()).resolves.toBeUndefined();
     });
 
     it('has the peers that it is given, and no others', async () => {
@@ -53,6 +55,7 @@ export function tunnelContract(name: string, make: () => Promise<TunnelWorld>): 
       for (const host of ['192.0.2.77', '192.0.2.78', '2001:db8::1']) {
         const endpoint = { host, port: 51_820 };
         await apply(driver, { peers: [{ ...peer(FIRST, '10.77.0.2/32'), endpoint }] });
+        await driver.rebind();
         await expect(driver.stats()).resolves.toMatchObject([{ endpoint }]);
       }
       await driver.remove();

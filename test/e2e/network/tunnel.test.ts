@@ -1,9 +1,12 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import type { TunnelConfig } from '../../../src/core/services/network/tunnel.ports.js';
 
+import { WireguardGoDriver } from '../../../src/core/platform/linux/tunnel/wireguard-go-driver.js';
 import { LAN, type LabNode, MESH, meshLab, OPEN_ROUTER } from '../../support/mesh-lab.js';
 import { missing } from '../../support/requirements.js';
+import { scratchFolder } from '../../support/scratch.js';
 import { tunnelAgent } from '../../support/tunnel-agent.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -156,6 +159,64 @@ describe.skipIf(missing('netns', 'wireguard'))('a mesh of wireguard-go', () => {
     expect(sent).toBeGreaterThan(50);
     expect(lost).toBe(0);
     expect(await processOf(a)).toBe(holder);
+  });
+
+  it('is finished by the next process where the first one died over it', async () => {
+    await using lab = await meshLab();
+    await lab.converge();
+    const { a, b } = lab.nodes;
+    const config = a.config({ peers: lab.peersOf('a') });
+    await a.driver.remove();
+    const begun = tunnelAgent(a, config);
+    await waitFor('the interface', async () => (await a.run('ip', 'link')).includes(a.device));
+    await (await begun).kill();
+    await a.newDriver().apply(config, new AbortController().signal);
+    expect(await answers(a, b.v4)).toBe(true);
+  });
+
+  it('speaks from another address of the machine as soon as it is told', async () => {
+    await using lab = await meshLab();
+    await lab.converge();
+    const { a, b } = lab.nodes;
+    expect(await answers(a, b.v4)).toBe(true);
+    await a.run('ip', 'address', 'del', '192.0.2.1/24', 'dev', 'eth0');
+    await a.run('ip', 'address', 'add', '192.0.2.21/24', 'dev', 'eth0');
+    await a.driver.rebind();
+    expect(await answers(a, b.v4)).toBe(true);
+    const seen = (await b.driver.stats())?.find((peer) => peer.publicKey === a.keys.publicKey);
+    expect(seen?.endpoint?.host).toBe('192.0.2.21');
+  });
+
+  it('is had without IPv6 where that is turned off, and not half', async () => {
+    await using lab = await meshLab();
+    const { a, b } = lab.nodes;
+    for (const { run } of [a, b]) await run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    await expect(a.driver.probe()).resolves.toEqual({ canMesh: true, hasIpv6: false });
+    await expect(a.apply()).rejects.toMatchObject({ code: 'TUNNEL_UNSUPPORTED' });
+    await expect(a.driver.stats()).resolves.toBeUndefined();
+    for (const [name, node] of [
+      ['a', a],
+      ['b', b],
+    ] as const) {
+      const four = { addresses: [node.v4], routes: [MESH.v4] };
+      await node.apply({ peers: lab.peersOf(name), ...four });
+    }
+    expect(await answers(a, b.v4)).toBe(true);
+  });
+
+  it('is no part of the service that made it, where systemd runs the machine', async () => {
+    await using lab = await meshLab();
+    await using folder = await scratchFolder();
+    const { a } = lab.nodes;
+    // In the place of systemd-run, since no systemd runs here: notes its words, and does as it does.
+    const program = `#!/bin/sh\necho "$@" > ${folder.file('words')}\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n`;
+    await writeFile(folder.file('systemd-run'), program, { mode: 0o755 });
+    const { device: name, owner, within } = a;
+    const folders = [folder.path, '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+    const driver = new WireguardGoDriver({ name, owner, within, folders, systemd: folder.path });
+    await driver.apply(a.config(), new AbortController().signal);
+    await expect(driver.stats()).resolves.toEqual([]);
+    expect(await readFile(folder.file('words'), 'utf8')).toMatch(/^--scope --quiet --collect /);
   });
 
   it('is made anew where its process was killed', async () => {

@@ -52,9 +52,9 @@ async function machine({
 }
 
 describe('whether a machine can be in a mesh', () => {
-  it('is yes where all is there', async () => {
+  it('is yes where all is there but IPv6', async () => {
     await using world = await machine();
-    await expect(world.driver.probe()).resolves.toEqual({ canMesh: true });
+    await expect(world.driver.probe()).resolves.toEqual({ canMesh: true, hasIpv6: false });
   });
 
   it.each([

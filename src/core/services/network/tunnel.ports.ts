@@ -66,7 +66,11 @@ export interface PeerStats {
 
 /** Whether this machine can be in a mesh. */
 export type TunnelProbe =
-  | { readonly canMesh: true }
+  | {
+      readonly canMesh: true;
+      /** Where not, the tunnel has addresses of IPv4 only. */
+      readonly hasIpv6: boolean;
+    }
   | {
       readonly canMesh: false;
       readonly code: 'TUNNEL_UNSUPPORTED' | 'TUNNEL_DENIED';
@@ -90,9 +94,12 @@ export interface TunnelDriver {
    * All that can be known to be wrong is refused before anything is changed; when the first call fails later, all is taken back, and when another one
    * does, calling again goes on from there.
    * @param signal - gives up between two steps.
-   * @throws {AppError} INPUT_INVALID (with `field`), TUNNEL_CONFLICT (an address, a route or the port is somebody else's on this machine).
+   * @throws {AppError} INPUT_INVALID (with `field`), TUNNEL_CONFLICT (an address, a route or the port is somebody else's on this machine),
+   *   TUNNEL_UNSUPPORTED (also: an address of IPv6 where that is turned off).
    */
   apply(config: TunnelConfig, signal: AbortSignal): Promise<void>;
+  /** The machine's own addresses are others now: from the next packet on, peers are spoken to from these. Where there is no tunnel, nothing. */
+  rebind(): Promise<void>;
   /** Undefined where there is no tunnel. In the order of the keys. */
   stats(): Promise<readonly PeerStats[] | undefined>;
   /** Leaves nothing. One that is gone is gone. */

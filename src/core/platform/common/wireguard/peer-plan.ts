@@ -39,6 +39,13 @@ export function planPeers(
   ];
 }
 
+/** The lines that tell each peer's endpoint again: with it the device forgets which of our addresses it spoke from. */
+export function sameEndpoints({ peers }: Device): readonly string[] {
+  return [...peers.values()].flatMap(({ key, endpoint }) =>
+    endpoint ? [`public_key=${key}`, 'update_only=true', `endpoint=${endpointText(endpoint)}`] : [],
+  );
+}
+
 /** As the protocol writes a key that is in base64 elsewhere. */
 export function hexOfKey(base64: string): string {
   return Buffer.from(base64, 'base64').toString('hex');

@@ -48,7 +48,7 @@ export async function probeTunnel(programs: Programs, places: ProbePlaces): Prom
       () => true,
       () => false,
     );
-    if (hasTables) return { canMesh: true };
+    if (hasTables) return { canMesh: true, hasIpv6: await hasIpv6(programs) };
     unsupported.push('The kernel has no nftables (CONFIG_NF_TABLES).');
   }
   return {
@@ -62,6 +62,15 @@ async function missingPrograms(programs: Programs): Promise<readonly (keyof type
   const names = ['wireguard-go', 'nft', 'ip', 'sysctl'] as const;
   const found = await Promise.all(names.map((name) => programs.find(name)));
   return names.filter((_, at) => found[at] === undefined);
+}
+
+/** What a new interface begins with; absent where the kernel was started without. */
+async function hasIpv6(programs: Programs): Promise<boolean> {
+  const key = 'net/ipv6/conf/default/disable_ipv6';
+  return programs.run('sysctl', ['-n', key]).then(
+    (text) => text.trim() === '0',
+    () => false,
+  );
 }
 
 /** Only opening tells: the file is there also where the kernel has no such device. */

@@ -10,7 +10,7 @@ import type {
 
 import { type CheckedTunnel, checkedTunnel } from '../../../services/network/tunnel-rules.js';
 import { AppError } from '../../../types/errors/app-error.js';
-import { hexOfKey, planPeers } from '../../common/wireguard/peer-plan.js';
+import { hexOfKey, planPeers, sameEndpoints } from '../../common/wireguard/peer-plan.js';
 import { endpointText } from '../../common/wireguard/uapi-text.js';
 import { Uapi } from '../../common/wireguard/uapi.js';
 import { Firewall } from './firewall.js';
@@ -54,7 +54,7 @@ export class WireguardGoDriver implements TunnelDriver {
   readonly #forwarding: Forwarding;
   /** Which endpoint each peer was last said to have. */
   #told: ReadonlyMap<string, string> = new Map();
-  #hasMeans = false;
+  #means: { readonly hasIpv6: boolean } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @throws {AppError} INPUT_INVALID: the name or the owner is none. */
@@ -93,6 +93,13 @@ export class WireguardGoDriver implements TunnelDriver {
     });
   }
 
+  rebind(): Promise<void> {
+    return this.#inTurn(async () => {
+      if ((await this.#process.find()) === undefined) return;
+      await this.#uapi.set(sameEndpoints(await this.#uapi.get()));
+    });
+  }
+
   stats(): Promise<readonly PeerStats[] | undefined> {
     return this.#inTurn(async () => {
       if ((await this.#process.find()) === undefined) return undefined;
@@ -118,7 +125,10 @@ export class WireguardGoDriver implements TunnelDriver {
 
   /** Makes the interface where it is not there. @returns how things are; undefined where it was not. */
   async #open(tunnel: CheckedTunnel): Promise<IpState | undefined> {
-    await this.#requireMeans();
+    const { hasIpv6 } = await this.#requireMeans();
+    if (!hasIpv6 && tunnel.addresses.some(({ family }) => family === 6)) {
+      throw new AppError('TUNNEL_UNSUPPORTED', 'IPv6 is turned off on this machine.');
+    }
     const pid = await this.#process.find();
     const state = await this.#link.read();
     const isThere = state.links.has(this.#name);
@@ -206,11 +216,12 @@ export class WireguardGoDriver implements TunnelDriver {
   }
 
   /** Asked until it is so: what is missing later is said by the step that misses it. */
-  async #requireMeans(): Promise<void> {
-    if (this.#hasMeans) return;
+  async #requireMeans(): Promise<{ readonly hasIpv6: boolean }> {
+    if (this.#means) return this.#means;
     const probe = await this.probe();
     if (!probe.canMesh) throw new AppError(probe.code, probe.reasons.join(' '));
-    this.#hasMeans = true;
+    this.#means = probe;
+    return probe;
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
