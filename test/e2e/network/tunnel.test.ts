@@ -190,7 +190,9 @@ describe.skipIf(missing('netns', 'wireguard'))('a mesh of wireguard-go', () => {
   it('is had without IPv6 where that is turned off, and not half', async () => {
     await using lab = await meshLab();
     const { a, b } = lab.nodes;
-    for (const { run } of [a, b]) await run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    for (const node of [a, b]) {
+      await node.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    }
     await expect(a.driver.probe()).resolves.toEqual({ canMesh: true, hasIpv6: false });
     await expect(a.apply()).rejects.toMatchObject({ code: 'TUNNEL_UNSUPPORTED' });
     await expect(a.driver.stats()).resolves.toBeUndefined();

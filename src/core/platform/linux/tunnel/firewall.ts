@@ -77,17 +77,28 @@ export class Firewall {
   }
 
   async #list(): Promise<Listing | undefined> {
-    if (!(await this.#isThere())) return undefined;
-    const words = ['-j', 'list', 'table', 'inet', tableName(this.#device)];
+    const text = await this.#text();
+    if (text === undefined) return undefined;
     const shape: unknown[] = [];
     const elements = new Map<string, ReadonlySet<string>>();
-    for (const object of objects(await this.#programs.run('nft', words))) {
+    for (const object of objects(text)) {
       const { set, metainfo } = object;
       if (metainfo) continue;
       if (set) elements.set(String(set['name']), membersOf(set['elem']));
       shape.push(set ? { ...set, elem: undefined } : object);
     }
     return { shape: JSON.stringify(shape), elements };
+  }
+
+  /** Asks for the table first: it is there nearly always. */
+  async #text(): Promise<string | undefined> {
+    try {
+      const words = ['-j', 'list', 'table', 'inet', tableName(this.#device)];
+      return await this.#programs.run('nft', words);
+    } catch (error) {
+      if (errorCode(error) !== 'TUNNEL_FAILED' || (await this.#isThere())) throw error;
+      return undefined;
+    }
   }
 
   async #transact(lines: readonly string[]): Promise<void> {

@@ -83,11 +83,13 @@ export class WireguardGoDriver implements TunnelDriver {
     return this.#inTurn(async () => {
       const tunnel = checkedTunnel(config);
       signal.throwIfAborted();
-      const found = await this.#open(tunnel);
+      const found = await this.#look(tunnel);
       try {
+        if (!found) await this.#start();
         await this.#configure(tunnel, found, signal);
       } catch (error) {
-        if (!found) await this.#takeDown();
+        // Why it failed is worth more than why it cannot be taken back.
+        if (!found) await this.#takeDown().catch(() => undefined);
         throw error;
       }
     });
@@ -123,8 +125,8 @@ export class WireguardGoDriver implements TunnelDriver {
     });
   }
 
-  /** Makes the interface where it is not there. @returns how things are; undefined where it was not. */
-  async #open(tunnel: CheckedTunnel): Promise<IpState | undefined> {
+  /** How things are; undefined where the interface is not there. */
+  async #look(tunnel: CheckedTunnel): Promise<IpState | undefined> {
     const { hasIpv6 } = await this.#requireMeans();
     if (!hasIpv6 && tunnel.addresses.some(({ family }) => family === 6)) {
       throw new AppError('TUNNEL_UNSUPPORTED', 'IPv6 is turned off on this machine.');
@@ -140,12 +142,14 @@ export class WireguardGoDriver implements TunnelDriver {
       );
     }
     this.#link.checkFree(tunnel, state);
-    if (isThere) return state;
+    return isThere ? state : undefined;
+  }
+
+  async #start(): Promise<void> {
     // One whose interface was taken from it is of no more use.
-    if (pid !== undefined) await this.#process.stop();
+    await this.#process.stop();
     this.#told = new Map();
     await this.#process.start();
-    return undefined;
   }
 
   /** First what may pass, then who, then the way there. */
