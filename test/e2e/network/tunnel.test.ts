@@ -298,6 +298,16 @@ describe.skipIf(missing('netns', 'wireguard'))('a mesh of wireguard-go', () => {
     expect(await lab.lan.connect(a.v4, 82)).toBeUndefined();
     expect(await lab.lan.connect(a.outside ?? '', 82)).toBeUndefined();
     expect(await a.run('nft', 'list', 'table', 'ip', 'witness')).toContain('packets 0 ');
+    // Nor under an address of the mesh, where the machine hands on what is of the mesh.
+    const transit = [...OPEN_ROUTER.rules, { from: 'everybody', to: 'everybody', services: [] }];
+    const firewall = { ...OPEN_ROUTER, rules: transit };
+    await b.apply({ peers: lab.peersOf('b'), ...ROUTER, firewall });
+    await b.run('nft', 'add table ip witness');
+    await b.run('nft', 'add chain ip witness out { type filter hook postrouting priority 0; }');
+    await b.run('nft', `add rule ip witness out oifname ${b.device} ip saddr 10.77.0.200 counter`);
+    await lab.lan.run('ip', 'address', 'add', '10.77.0.200/32', 'dev', 'switch');
+    await lab.lan.run('ping', '-n', '-c', '1', '-W', '1', '-I', '10.77.0.200', a.v4);
+    expect(await b.run('nft', 'list', 'table', 'ip', 'witness')).toContain('packets 0 ');
   });
 
   it('lets into a published port of a container who may speak to that port', async () => {
