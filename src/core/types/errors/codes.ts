@@ -121,6 +121,9 @@ export const errorCodes = {
   DEVICE_PERMISSION: denied(
     'The daemon needs the right to open this: stop it and run it as root, with `sudo syntropy daemon start`.',
   ),
+  TUNNEL_DENIED: denied(
+    'Run the agent as root: `sudo syntropy agent install` makes it a service that is.',
+  ),
   SOCKET_PERMISSION: denied(
     'Use the account that started this daemon, or another --state-dir for one of your own.',
   ),
@@ -199,6 +202,12 @@ export const errorCodes = {
   ),
   AGENT_SUPERSEDED: refused('A newer connection of the same agent has taken its place.'),
   AGENT_PROTOCOL_UNSUPPORTED: refused('Bring the agent and the daemon to the same version.'),
+  INTERFACE_TAKEN: refused(
+    'Remove that interface, or let the mesh have another name: it never takes over what is not its own.',
+  ),
+  TUNNEL_CONFLICT: refused(
+    'Remove it from this machine, or change the prefix or the port of the mesh.',
+  ),
   MEMBER_NAME_TAKEN: refused('Choose another name.'),
   MEMBER_BUILT_IN: refused('The built-in member stays as it is; add one of your own.'),
   MEMBER_OWNS_NODES: refused('Give its nodes and containers to another member with --transfer-to.'),
@@ -288,6 +297,7 @@ export const errorCodes = {
   CONTAINER_ROLLED_BACK: failed(
     'The revision before runs again; see `syntropy container history`.',
   ),
+  TUNNEL_FAILED: failed('The message has what the system said; the mesh goes on as it was.'),
   REGISTRY_DENIED: failed(
     'Check the user and the password: `syntropy container secret set` and --registry-auth.',
   ),
@@ -345,6 +355,13 @@ export const errorCodes = {
     grpcStatus: GRPC.unimplemented,
     exitCode: 8,
     hint: 'Run the daemon on a host that can do this.',
+  },
+
+  TUNNEL_UNSUPPORTED: {
+    httpStatus: 501,
+    grpcStatus: GRPC.unimplemented,
+    exitCode: 8,
+    hint: 'Install what the message names; on Debian `apt-get install wireguard-go nftables iproute2 procps`.',
   },
 
   INTERNAL: {
