@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { MeshRoute } from '../../../src/core/services/network/mesh-inputs.js';
 
-import { parseAddress, parsePrefix } from '../../../src/core/services/network/prefix.js';
+import { requirePrefix } from '../../../src/core/utils/ip-prefix.js';
 import { type Candidate, chooseRouter } from '../../../src/core/services/network/routes/choice.js';
 import { explainPath } from '../../../src/core/services/network/routes/explain.js';
 import {
@@ -151,10 +151,10 @@ const pin = (id: string, source: string, routers: readonly string[], target = 't
   metric: 100,
 });
 const around = (its: Partial<Surroundings> = {}): Surroundings => ({
-  mesh: [parsePrefix('10.77.0.0/16'), parsePrefix('fd77::/48')],
-  hosts: [{ prefix: parsePrefix('192.168.1.0/24'), node: 'node-a' }],
+  mesh: [requirePrefix('10.77.0.0/16'), requirePrefix('fd77::/48')],
+  hosts: [{ prefix: requirePrefix('192.168.1.0/24'), node: 'node-a' }],
   routes: [],
-  daemons: [parseAddress('198.51.100.7')],
+  daemons: [requirePrefix('198.51.100.7')],
   nodes,
   ...its,
 });
@@ -268,7 +268,7 @@ describe('the explanation of a path', () => {
   const path = (goal: Parameters<typeof explainPath>[1], its: ReturnType<typeof known>) => {
     return explainPath(nodeNamed('a'), goal, tcp, its);
   };
-  const toLan = { kind: 'address' as const, address: parseAddress('10.99.0.10') };
+  const toLan = { kind: 'address' as const, address: requirePrefix('10.99.0.10') };
   const toT = {
     kind: 'node' as const,
     node: nodeNamed('t'),

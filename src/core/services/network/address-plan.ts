@@ -1,15 +1,8 @@
 import type { MeshAddresses } from '../../types/models/network.js';
 
 import { AppError } from '../../types/errors/app-error.js';
+import { contains, type IpPrefix, prefixOf, requirePrefix, sizeOf } from '../../utils/ip-prefix.js';
 import { quoted } from '../../utils/quoted.js';
-import {
-  contains,
-  formatAddress,
-  formatPrefix,
-  parsePrefix,
-  type Prefix,
-  sizeOf,
-} from './prefix.js';
 
 /**
  * Where nothing else is configured. Not of 100.64.0.0/10: that is Tailscale's, and of providers that put their customers behind one address, so a
@@ -19,9 +12,11 @@ import {
 export const DEFAULT_V4_PREFIX = '10.77.0.0/16';
 
 /** RFC 1918: what is nobody's on the Internet, and so hides nobody. */
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].map(parsePrefix);
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].map(
+  requirePrefix,
+);
 /** RFC 4193. */
-const UNIQUE_LOCAL = parsePrefix('fd00::/8');
+const UNIQUE_LOCAL = requirePrefix('fd00::/8');
 const GLOBAL_ID_BYTES = 5;
 /** No grid has a use for more, and everything that counts them stays a whole number. */
 const MAX_HOSTS = 2 ** 24;
@@ -30,8 +25,8 @@ const UNUSABLE = 2;
 
 /** Which addresses a grid gives: the node with number n has the n-th of each prefix, so that one number is all there is to remember. */
 export interface AddressPlan {
-  readonly v4: Prefix;
-  readonly v6: Prefix;
+  readonly v4: IpPrefix;
+  readonly v6: IpPrefix;
   /** Numbers go from 1 to this. */
   readonly hosts: number;
 }
@@ -41,12 +36,12 @@ export interface AddressPlan {
  * @throws {AppError} INPUT_INVALID: no prefix, a public one, or one with no room.
  */
 export function addressPlan(v4: string, v6: string): AddressPlan {
-  const [four, six] = [parsePrefix(v4), parsePrefix(v6)];
+  const [four, six] = [requirePrefix(v4), requirePrefix(v6)];
   if (four.family !== 4 || !PRIVATE.some((range) => contains(range, four))) {
-    throw refusal(v4, `is not in ${PRIVATE.map(formatPrefix).join(', ')}`);
+    throw refusal(v4, `is not in ${PRIVATE.map(({ text }) => text).join(', ')}`);
   }
   if (six.family !== 6 || !contains(UNIQUE_LOCAL, six)) {
-    throw refusal(v6, `is not in ${formatPrefix(UNIQUE_LOCAL)}`);
+    throw refusal(v6, `is not in ${UNIQUE_LOCAL.text}`);
   }
   const hosts = [sizeOf(four), sizeOf(six), BigInt(MAX_HOSTS + UNUSABLE)].reduce((a, b) =>
     a < b ? a : b,
@@ -65,7 +60,7 @@ export function uniqueLocalPrefix(random: Uint8Array): string {
     throw new TypeError(`A global id has ${GLOBAL_ID_BYTES} bytes.`);
   }
   const id = random.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0xfdn);
-  return formatPrefix({ family: 6, base: id << 80n, length: 48 });
+  return prefixOf(6, id << 80n, 48).text;
 }
 
 /**
@@ -86,21 +81,21 @@ export function nextHost(
   }
   throw new AppError(
     'ADDRESSES_EXHAUSTED',
-    `All ${plan.hosts} addresses of ${formatPrefix(plan.v4)} are taken or remembered.`,
-    { prefix: formatPrefix(plan.v4), hosts: plan.hosts },
+    `All ${plan.hosts} addresses of ${plan.v4.text} are taken or remembered.`,
+    { prefix: plan.v4.text, hosts: plan.hosts },
   );
 }
 
 /** @throws {AppError} ADDRESSES_EXHAUSTED, where the plan has no such number: it was made smaller. */
 export function addressesOf(plan: AddressPlan, host: number): MeshAddresses {
   if (!Number.isSafeInteger(host) || host < 1 || host > plan.hosts) {
-    throw new AppError('ADDRESSES_EXHAUSTED', `${formatPrefix(plan.v4)} has no number ${host}.`, {
-      prefix: formatPrefix(plan.v4),
+    throw new AppError('ADDRESSES_EXHAUSTED', `${plan.v4.text} has no number ${host}.`, {
+      prefix: plan.v4.text,
       hosts: plan.hosts,
     });
   }
   return {
-    v4: formatAddress({ family: 4, value: plan.v4.base + BigInt(host) }),
-    v6: formatAddress({ family: 6, value: plan.v6.base + BigInt(host) }),
+    v4: prefixOf(4, plan.v4.value + BigInt(host), 32).address,
+    v6: prefixOf(6, plan.v6.value + BigInt(host), 128).address,
   };
 }

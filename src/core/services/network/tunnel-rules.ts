@@ -1,7 +1,7 @@
 import type { TunnelConfig, TunnelPeer, TunnelRule, TunnelService } from './tunnel.ports.js';
 
 import { AppError } from '../../types/errors/app-error.js';
-import { covers, type IpPrefix, parseAddress, parsePrefix } from '../../utils/ip-prefix.js';
+import { contains, type IpPrefix, parseAddress, parsePrefix } from '../../utils/ip-prefix.js';
 import { quoted } from '../../utils/quoted.js';
 
 /** 32 bytes: the last character of the 43 before the sign has two bits of meaning less. */
@@ -81,7 +81,7 @@ export function withoutCovered(list: readonly IpPrefix[]): readonly IpPrefix[] {
   );
   for (const prefix of inOrder) {
     const last = kept.at(-1);
-    if (!last || !covers(last, prefix)) kept.push(prefix);
+    if (!last || !contains(last, prefix)) kept.push(prefix);
   }
   return kept;
 }
@@ -113,7 +113,7 @@ function checkedPeers(peers: readonly TunnelPeer[]): readonly CheckedPeer[] {
 function checkNoLoop(routes: readonly IpPrefix[], peers: readonly CheckedPeer[]): void {
   for (const { endpoint } of peers) {
     const host = endpoint && parseAddress(endpoint.host);
-    const route = host && routes.find((candidate) => covers(candidate, host));
+    const route = host && routes.find((candidate) => contains(candidate, host));
     if (route) {
       throw wrong('routes', `holds ${route.text}, and the endpoint ${host.address} is in it`);
     }

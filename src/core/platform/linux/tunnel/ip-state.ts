@@ -1,5 +1,5 @@
 import { AppError } from '../../../types/errors/app-error.js';
-import { covers, type IpPrefix, parsePrefix } from '../../../utils/ip-prefix.js';
+import { type IpPrefix, longestMatch, parsePrefix } from '../../../utils/ip-prefix.js';
 
 /** By this number routes are known to be ours (/etc/iproute2/rt_protos has nothing there). */
 export const ROUTE_PROTOCOL = '183';
@@ -60,12 +60,8 @@ export function deviceTowards(
   routes: readonly RouteState[],
   tunnel: string,
 ): string | undefined {
-  let best: RouteState | undefined;
-  for (const route of routes) {
-    if (route.device === tunnel || !covers(route.prefix, prefix)) continue;
-    if (!best || route.prefix.length > best.prefix.length) best = route;
-  }
-  return best?.device;
+  const outside = routes.filter(({ device }) => device !== tunnel);
+  return longestMatch(outside, prefix)?.device;
 }
 
 function records(text: string): readonly Readonly<Record<string, unknown>>[] {

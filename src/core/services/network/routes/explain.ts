@@ -3,14 +3,14 @@ import type { MeshRoute, MeshRule } from '../mesh-inputs.js';
 import type { PolicySubject } from '../policy/policy.js';
 import type { Choice } from './choice.js';
 
+import { contains, type IpPrefix, longestMatch, requirePrefix } from '../../../utils/ip-prefix.js';
 import { type Verdict, verdictOf } from '../policy/verdict.js';
-import { type Address, contains, formatPrefix, longestMatch, parsePrefix } from '../prefix.js';
 import { matches } from '../selector.js';
 
 /** Where packets are to go: to a node, or to what is behind one. */
 export type Goal =
   | { readonly kind: 'node'; readonly node: PolicySubject }
-  | { readonly kind: 'address'; readonly address: Address };
+  | { readonly kind: 'address'; readonly address: IpPrefix };
 
 /** Why a route that could have been meant is not the one. */
 export interface PassedOver {
@@ -81,11 +81,11 @@ function toNode(
 
 function toAddress(
   from: PolicySubject,
-  address: Address,
+  address: IpPrefix,
   { routes, choiceOf }: Known,
 ): Explanation {
   const leading = routes
-    .flatMap((route) => route.destinations.map((text) => ({ route, prefix: parsePrefix(text) })))
+    .flatMap((route) => route.destinations.map((text) => ({ route, prefix: requirePrefix(text) })))
     .filter(({ prefix }) => contains(prefix, address));
   const own = leading.filter(({ route }) => matches(route.source, from));
   const best = longestMatch(own, address);
@@ -93,7 +93,7 @@ function toAddress(
     .filter((one) => one !== best)
     .map(({ route, prefix }) =>
       matches(route.source, from)
-        ? { routeId: route.id, why: 'shorter-prefix' as const, prefix: formatPrefix(prefix) }
+        ? { routeId: route.id, why: 'shorter-prefix' as const, prefix: prefix.text }
         : notASource(route.id),
     );
   if (!best) {
@@ -102,7 +102,7 @@ function toAddress(
   const { route, prefix } = best;
   const verdict = { kind: 'route', routeId: route.id } as const;
   const way = routed(from, route, choiceOf, []);
-  return { ...way, prefix: formatPrefix(prefix), verdict, passedOver };
+  return { ...way, prefix: prefix.text, verdict, passedOver };
 }
 
 function routed(

@@ -3,31 +3,28 @@ import type { PolicySubject } from '../policy/policy.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import {
-  type Address,
   contains,
-  formatAddress,
-  formatPrefix,
+  type IpPrefix,
   longestMatch,
   overlaps,
-  parsePrefix,
-  type Prefix,
-} from '../prefix.js';
+  requirePrefix,
+} from '../../../utils/ip-prefix.js';
 import { matches } from '../selector.js';
 
 /** What a new route must not come in the way of. */
 export interface Surroundings {
   /** Of the grid's addresses. */
-  readonly mesh: readonly Prefix[];
+  readonly mesh: readonly IpPrefix[];
   /** Networks that the sources are in themselves, and whose. */
-  readonly hosts: readonly { readonly prefix: Prefix; readonly node: string }[];
+  readonly hosts: readonly { readonly prefix: IpPrefix; readonly node: string }[];
   readonly routes: readonly MeshRoute[];
   /** Where agents find their daemons. */
-  readonly daemons: readonly Address[];
+  readonly daemons: readonly IpPrefix[];
   readonly nodes: readonly (PolicySubject & { readonly isTransit: boolean })[];
 }
 
 interface Obstacle {
-  readonly prefix: Prefix;
+  readonly prefix: IpPrefix;
   readonly what: string;
 }
 
@@ -46,7 +43,7 @@ export function requireRoute(route: MeshRoute, around: Surroundings): void {
       { route: rival.id },
     );
   }
-  const prefixes = route.destinations.map(parsePrefix);
+  const prefixes = route.destinations.map(requirePrefix);
   for (const prefix of prefixes) {
     requireDaemons(prefix, around);
     requireRoom(prefix, route, around);
@@ -139,22 +136,22 @@ function wayBack(
   return undefined;
 }
 
-function requireDaemons(prefix: Prefix, { daemons }: Surroundings): void {
+function requireDaemons(prefix: IpPrefix, { daemons }: Surroundings): void {
   const daemon = daemons.find((address) => contains(prefix, address));
   if (!daemon) return;
   throw new AppError(
     'ROUTE_CUTS_OFF',
-    `${formatPrefix(prefix)} has the daemon in it, ${formatAddress(daemon)}: sources would lose it.`,
-    { prefix: formatPrefix(prefix), daemon: formatAddress(daemon) },
+    `${prefix.text} has the daemon in it, ${daemon.address}: sources would lose it.`,
+    { prefix: prefix.text, daemon: daemon.address },
   );
 }
 
-function requireRoom(prefix: Prefix, route: MeshRoute, around: Surroundings): void {
+function requireRoom(prefix: IpPrefix, route: MeshRoute, around: Surroundings): void {
   const obstacles: Obstacle[] = [
     ...around.mesh.map((mesh) => ({ prefix: mesh, what: 'the mesh' })),
     ...around.hosts.map((host) => ({ prefix: host.prefix, what: `a network of "${host.node}"` })),
     ...rivals(route, around).flatMap(({ id, destinations }) =>
-      destinations.map((text) => ({ prefix: parsePrefix(text), what: `route ${id}` })),
+      destinations.map((text) => ({ prefix: requirePrefix(text), what: `route ${id}` })),
     ),
   ];
   const inTheWay = obstacles.filter((one) => overlaps(one.prefix, prefix));
@@ -172,10 +169,10 @@ function rivals(route: MeshRoute, { nodes, routes }: Surroundings): readonly Mes
   );
 }
 
-function overlap(prefix: Prefix, { prefix: other, what }: Obstacle): AppError {
+function overlap(prefix: IpPrefix, { prefix: other, what }: Obstacle): AppError {
   return new AppError(
     'ROUTE_OVERLAPS',
-    `${formatPrefix(prefix)} overlaps ${formatPrefix(other)}, which is ${what}.`,
-    { prefix: formatPrefix(prefix), other: formatPrefix(other) },
+    `${prefix.text} overlaps ${other.text}, which is ${what}.`,
+    { prefix: prefix.text, other: other.text },
   );
 }
