@@ -42,19 +42,7 @@ export interface TwinOptions {
 }
 
 /** Every call of the port. */
-export type TwinCall =
-  | 'facts'
-  | 'ensureImage'
-  | 'create'
-  | 'start'
-  | 'stop'
-  | 'remove'
-  | 'removeVolume'
-  | 'list'
-  | 'inspect'
-  | 'logs'
-  | 'exec'
-  | 'events';
+export type TwinCall = Exclude<keyof ContainerRuntime, 'close'>;
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 60_000;
