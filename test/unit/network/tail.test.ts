@@ -11,11 +11,10 @@ function tailOf(changes: number, bytes: number) {
   const notices = Array.from({ length: changes }, (_, index): Notice => ({
     sequence: (index + 1) * 10,
     previous: index * 10,
-    before: print(index),
     hash: print(index + 1),
     body: new Uint8Array(bytes).fill(index),
   }));
-  for (const notice of notices) tail.push(notice);
+  for (const [index, notice] of notices.entries()) tail.push(notice, { value: print(index) });
   return { tail, notices, after: (index: number) => tail.after(index * 10, textOf(print(index))) };
 }
 

@@ -29,6 +29,47 @@ export function minus(a: Fingerprint, b: Fingerprint): Fingerprint {
   return [(a[0] - b[0]) & LANE, (a[1] - b[1]) & LANE, (a[2] - b[2]) & LANE, (a[3] - b[3]) & LANE];
 }
 
+/**
+ * A fingerprint that stays while what it is of changes. Each join shifts those of hundreds of nodes: lists made anew for them would outlive the
+ * join, and the collector would carry every one of them along.
+ */
+export class KeptPrint {
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #d = 0;
+
+  get value(): Fingerprint {
+    return [this.#a, this.#b, this.#c, this.#d];
+  }
+
+  /** What it comes to with this; it stays as it is. */
+  plus(print: Fingerprint): Fingerprint {
+    return [
+      (this.#a + print[0]) & LANE,
+      (this.#b + print[1]) & LANE,
+      (this.#c + print[2]) & LANE,
+      (this.#d + print[3]) & LANE,
+    ];
+  }
+
+  minus(print: Fingerprint): Fingerprint {
+    return [
+      (this.#a - print[0]) & LANE,
+      (this.#b - print[1]) & LANE,
+      (this.#c - print[2]) & LANE,
+      (this.#d - print[3]) & LANE,
+    ];
+  }
+
+  set value(print: Fingerprint) {
+    this.#a = print[0];
+    this.#b = print[1];
+    this.#c = print[2];
+    this.#d = print[3];
+  }
+}
+
 export function isSame(a: Fingerprint, b: Fingerprint): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }

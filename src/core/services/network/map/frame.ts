@@ -37,7 +37,12 @@ export function bodyOf(delta: MapDelta, peers?: readonly string[]): Uint8Array {
     rules: delta.rulesAdded?.map(ruleTuple),
     routes: delta.routesChanged?.map(routeTuple),
   });
-  return encoder.encode(peers ? `{"p":[${peers.join(',')}],${text.slice(1)}` : text);
+  if (!peers || peers.length === 0) return encoder.encode(text);
+  // What is around the peers joins the first and the last of them: put around the joined text, it would have that copied once more.
+  const pieces = [...peers];
+  pieces[0] = `{"p":[${pieces[0]}`;
+  pieces.push(`${pieces.pop()}],${text.slice(1)}`);
+  return encoder.encode(pieces.join(','));
 }
 
 /** A peer as it stands in a body. */

@@ -2,7 +2,7 @@ import type { MapRoute, MeshNode } from '../../../types/models/network.js';
 import type { MeshRoute, MeshRule } from '../mesh-inputs.js';
 import type { Edge, Group, HeldRoute, Member } from './records.js';
 
-import { type Digest, type EntryPrints, entryPrints, NOTHING } from './fingerprint.js';
+import { type Digest, type EntryPrints, entryPrints, KeptPrint } from './fingerprint.js';
 import { keyOf } from '../selector.js';
 import { peerText } from './frame.js';
 import { Groups } from './groups.js';
@@ -37,7 +37,7 @@ export class Graph {
       print: this.prints.peer(peer),
       groups: new Set(),
       prints: new WeakMap(),
-      hash: NOTHING,
+      hash: new KeptPrint(),
       concernedAt: 0,
       tail: new Tail(),
     };

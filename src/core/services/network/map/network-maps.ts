@@ -13,7 +13,7 @@ import type { Notice } from './tail.js';
 
 import { AppError } from '../../../types/errors/app-error.js';
 import { differenceOf } from './changes.js';
-import { isSame, minus, plus, textOf } from './fingerprint.js';
+import { isSame, plus, textOf } from './fingerprint.js';
 import { bodyOf } from './frame.js';
 import { Graph } from './graph.js';
 import { type Holding, holdingOf, mapOf, peersOf, printOf, selfOf, shareOf } from './holding.js';
@@ -59,7 +59,7 @@ export class NetworkMaps {
     for (const rule of all.rules) this.#graph.addRule(rule);
     for (const route of all.routes) this.#graph.addRoute(route);
     for (const member of this.#graph.members.values()) {
-      member.hash = printOf(member, holdingOf(member, this.#graph), this.#graph.prints);
+      member.hash.value = printOf(member, holdingOf(member, this.#graph), this.#graph.prints);
       member.concernedAt = sequence;
     }
   }
@@ -71,13 +71,15 @@ export class NetworkMaps {
     const member = this.#graph.add(node);
     const body = bodyOf({ peersChanged: [changedPeer(member)] });
     const share = shareOf(member, this.#graph.prints);
-    const told = [...peersOf(member)].map((peer) =>
-      this.#tell(peer, plus(peer.hash, share(peer)), body),
-    );
     const holding = holdingOf(member, this.#graph);
-    member.hash = printOf(member, holding, this.#graph.prints);
+    const told: Told[] = [];
+    for (const peer of holding.peers) {
+      if (peer !== member) told.push(this.#tell(peer, peer.hash.plus(share(peer)), body));
+    }
+    member.hash.value = printOf(member, holding, this.#graph.prints);
     member.concernedAt = sequence;
-    return [...told, this.#whole(member, holding)];
+    told.push(this.#whole(member, holding));
+    return told;
   }
 
   /** @throws {AppError} NODE_NOT_FOUND. */
@@ -89,7 +91,7 @@ export class NetworkMaps {
     this.#graph.remove(member);
     this.#identities.leave(member.node);
     const body = bodyOf({ peersRemoved: [id] });
-    return shares.map(([peer, gone]) => this.#tell(peer, minus(peer.hash, gone), body));
+    return shares.map(([peer, gone]) => this.#tell(peer, peer.hash.minus(gone), body));
   }
 
   /** What changes often, and concerns nobody but its peers. @throws {AppError} NODE_NOT_FOUND, MESH_DUPLICATE. */
@@ -104,7 +106,7 @@ export class NetworkMaps {
     if (isSame(before, member.print)) return [];
     const body = bodyOf({ peersPatched: [patch] });
     const told = [...peersOf(member)].map((peer) =>
-      this.#tell(peer, plus(minus(peer.hash, before), member.print), body),
+      this.#tell(peer, plus(peer.hash.minus(before), member.print), body),
     );
     return [...told, ...this.#tellOfSelf(member, self)];
   }
@@ -124,18 +126,18 @@ export class NetworkMaps {
     const gone = bodyOf({ peersRemoved: [node.id] });
     const told: Told[] = [];
     for (const [peer, was] of shares) {
-      if (!peers.has(peer)) told.push(this.#tell(peer, minus(peer.hash, was), gone));
+      if (!peers.has(peer)) told.push(this.#tell(peer, peer.hash.minus(was), gone));
     }
     for (const peer of peers) {
       const [was, is] = [shares.get(peer), share(peer)];
       if (was && isSame(was, is)) continue;
-      told.push(this.#tell(peer, plus(was ? minus(peer.hash, was) : peer.hash, is), changed));
+      told.push(this.#tell(peer, plus(was ? peer.hash.minus(was) : peer.hash.value, is), changed));
     }
     const after = holdingOf(member, this.#graph);
     const { shift, delta } = differenceOf(member, old.holding, after, prints);
     const self = prints.self(member.peer);
-    const hash = plus(minus(member.hash, old.self), plus(shift, self));
-    if (isSame(hash, member.hash)) return told;
+    const hash = plus(member.hash.minus(old.self), plus(shift, self));
+    if (isSame(hash, member.hash.value)) return told;
     return [...told, this.#tell(member, hash, bodyOf({ self: selfOf(member), ...delta() }))];
   }
 
@@ -165,7 +167,7 @@ export class NetworkMaps {
       if (isSame(before, held.print)) return [];
       const body = bodyOf({ routesChanged: [held.entry] });
       return [...this.#graph.holders(held)].map((member) =>
-        this.#tell(member, plus(minus(member.hash, before), held.print), body),
+        this.#tell(member, plus(member.hash.minus(before), held.print), body),
       );
     }
     const concerned = this.#graph.routeConcerned(route);
@@ -193,7 +195,7 @@ export class NetworkMaps {
   /** What a node that has applied everything acknowledges. @throws {AppError} NODE_NOT_FOUND. */
   expected(id: string): MapAcknowledgement {
     const { concernedAt, hash } = this.#member(id);
-    return { sequence: concernedAt, hash: textOf(hash) };
+    return { sequence: concernedAt, hash: textOf(hash.value) };
   }
 
   /**
@@ -203,7 +205,8 @@ export class NetworkMaps {
   resume(id: string, has?: MapAcknowledgement): Resumed {
     const member = this.#member(id);
     if (has && has.sequence > this.#sequence) return { kind: 'ahead' };
-    if (has && has.hash === textOf(member.hash)) return this.#renumbered(member, has.sequence);
+    if (has && has.hash === textOf(member.hash.value))
+      return this.#renumbered(member, has.sequence);
     const missed = has && member.tail.after(has.sequence, has.hash);
     if (missed) {
       const told = missed.map((notice) => ({ nodeId: id, notice, isWhole: false }));
@@ -213,9 +216,11 @@ export class NetworkMaps {
   }
 
   /** The map is right. A replica that was started since counts from another change, which is all that the node has to learn. */
-  #renumbered({ node, hash, concernedAt }: Member, previous: number): Resumed {
+  #renumbered(member: Member, previous: number): Resumed {
+    const { node, concernedAt } = member;
     if (previous === concernedAt) return { kind: 'current' };
-    const notice = { sequence: concernedAt, previous, before: hash, hash, body: bodyOf({}) };
+    const hash = member.hash.value;
+    const notice = { sequence: concernedAt, previous, hash, body: bodyOf({}) };
     return { kind: 'changes', told: [{ nodeId: node.id, notice, isWhole: false }] };
   }
 
@@ -227,8 +232,8 @@ export class NetworkMaps {
     return [...before].flatMap(([member, held]) => {
       const after = holdingOf(member, this.#graph);
       const { key, shift, delta } = differenceOf(member, held, after, this.#graph.prints);
-      const hash = plus(member.hash, shift);
-      if (isSame(hash, member.hash)) return [];
+      const hash = member.hash.plus(shift);
+      if (isSame(hash, member.hash.value)) return [];
       const body = bodies.get(key) ?? bodyOf(delta());
       bodies.set(key, body);
       return [this.#tell(member, hash, body)];
@@ -239,15 +244,15 @@ export class NetworkMaps {
     const after = this.#graph.prints.self(member.peer);
     if (isSame(before, after)) return [];
     const body = bodyOf({ self: selfOf(member) });
-    return [this.#tell(member, plus(minus(member.hash, before), after), body)];
+    return [this.#tell(member, plus(member.hash.minus(before), after), body)];
   }
 
   #tell(member: Member, hash: Fingerprint, body: Uint8Array): Told {
-    const [previous, before] = [member.concernedAt, member.hash];
-    const notice: Notice = { sequence: this.#sequence, previous, before, hash, body };
-    member.hash = hash;
+    const previous = member.concernedAt;
+    const notice: Notice = { sequence: this.#sequence, previous, hash, body };
+    member.tail.push(notice, member.hash);
+    member.hash.value = hash;
     member.concernedAt = this.#sequence;
-    member.tail.push(notice);
     return { nodeId: member.node.id, notice, isWhole: false };
   }
 
@@ -259,12 +264,12 @@ export class NetworkMaps {
       rulesAdded: [...holding.rules].map(({ entry }) => entry),
       routesChanged: [...holding.routes].map(({ entry }) => entry),
     };
-    const { concernedAt, hash } = member;
+    const { concernedAt } = member;
     const body = bodyOf(
       delta,
       others.map((peer) => this.#graph.textOf(peer)),
     );
-    const notice = { sequence: concernedAt, previous: 0, before: hash, hash, body };
+    const notice = { sequence: concernedAt, previous: 0, hash: member.hash.value, body };
     return { nodeId: member.node.id, notice, isWhole: true };
   }
 

@@ -6,7 +6,7 @@ import type {
   MeshNode,
 } from '../../../types/models/network.js';
 import type { Selector } from '../selector.js';
-import type { EntryPrints, Fingerprint } from './fingerprint.js';
+import type { EntryPrints, Fingerprint, KeptPrint } from './fingerprint.js';
 import type { Tail } from './tail.js';
 
 /** A node, with what is kept of it so that a change costs no more than those whom it concerns. */
@@ -19,7 +19,7 @@ export interface Member {
   /** Of its entries in sets, made when first needed. */
   readonly prints: WeakMap<Group, Fingerprint>;
   /** Of its own map. */
-  hash: Fingerprint;
+  readonly hash: KeptPrint;
   /** The last change that concerned it. */
   concernedAt: number;
   readonly tail: Tail;

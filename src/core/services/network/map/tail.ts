@@ -13,8 +13,6 @@ export interface Notice {
   readonly sequence: number;
   /** The last change before it that concerned this node. */
   readonly previous: number;
-  /** Of its map before. */
-  readonly before: Fingerprint;
   /** Of its map after. */
   readonly hash: Fingerprint;
   /** Serialised once; the very same bytes for everybody whom the change concerns in the same way. */
@@ -36,13 +34,14 @@ export class Tail {
   #count = 0;
   #bytes = 0;
 
-  push({ sequence, previous, before, hash, body }: Notice): void {
+  /** @param before - the hash of its map before; looked at for the first change alone. */
+  push({ sequence, previous, hash, body }: Notice, before: { readonly value: Fingerprint }): void {
     this.#ring ??= {
       sequences: new Float64Array(SLOTS),
       lanes: new Int32Array(SLOTS * LANES),
       bodies: Array.from({ length: SLOTS }),
     };
-    if (this.#count === 0) this.#write(this.#ring, this.#first, previous, before);
+    if (this.#count === 0) this.#write(this.#ring, this.#first, previous, before.value);
     if (this.#count === MAX_CHANGES) this.#drop(this.#ring);
     this.#count += 1;
     this.#write(this.#ring, (this.#first + this.#count) % SLOTS, sequence, hash, body);
@@ -68,7 +67,6 @@ export class Tail {
       return {
         sequence: ring.sequences[slot] ?? 0,
         previous: ring.sequences[before] ?? 0,
-        before: printAt(ring, before),
         hash: printAt(ring, slot),
         body,
       };
