@@ -1,12 +1,14 @@
 // What the control plane of the mesh costs, without a database: a grid of 10,000 nodes that know some three hundred others each, to which nodes
 // come one after another; beside it one of 1,000 nodes with as many peers each, and what it would be to compute every map anew. Byte counts are
 // of what goes over the wire, head and body. `--json` prints the document alone; the status is 1 when a row falls short.
+import { spawnSync } from 'node:child_process';
 import os from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { FEW, MANY, nodeOf, openMaps } from './bench-network/grid.mjs';
 import { median, rounded } from './bench-statistics.mjs';
+import { loadSource } from './load-source.mjs';
 
 const JOINS = 1_000;
 /** What else the machine does makes single joins late; in one of these it does least. */
@@ -18,10 +20,17 @@ const JOINS_PER_SECOND = 100;
 const PATCHES = 1_000;
 const WHOLE_SAMPLE = 2_000;
 
+// Under the daemon's own options: what a join costs at worst is a stop of the collector, and they say how long one is.
+const { daemonProgram } = await loadSource('src/cli/daemon-program.ts');
+const nodeOptions = daemonProgram('.').slice(0, -1);
+if (!nodeOptions.every((option) => process.execArgv.includes(option))) {
+  const again = [...nodeOptions, ...process.argv.slice(1)];
+  process.exit(spawnSync(process.execPath, again, { stdio: 'inherit' }).status ?? 1);
+}
+
 const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const load = [os.loadavg().map(rounded)];
 const rows = [];
-const encoder = new TextEncoder();
 
 const many = await openMaps(MANY);
 const few = await openMaps(FEW);
@@ -128,7 +137,7 @@ function patches() {
 
 /** Serialises what is said to each, and tells how many bytes it is. */
 function sent({ headOf }, told) {
-  return told.map((one) => encoder.encode(headOf(one)).length + one.notice.body.length);
+  return told.map((one) => Buffer.from(headOf(one)).length + one.notice.body.length);
 }
 
 function timed(work) {
