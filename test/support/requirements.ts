@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 
 /** Things of the host that a test may need. Each answers with the reason why it is missing, or undefined. */
@@ -48,6 +48,17 @@ const probes = {
     const isMade = spawnSync('ip', ['netns', 'add', name], { stdio: 'ignore' }).status === 0;
     if (isMade) spawnSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
     return isMade ? undefined : 'may not make network namespaces';
+  },
+  wireguard: () => {
+    if (!['wireguard-go', 'nft', 'ip', 'ping', 'sysctl'].every(hasProgram)) {
+      return 'needs wireguard-go, nftables, iproute2, iputils-ping and procps';
+    }
+    try {
+      closeSync(openSync('/dev/net/tun', 'r+'));
+      return undefined;
+    } catch {
+      return 'may not open /dev/net/tun';
+    }
   },
   influx: () => (hasProgram('influxd') ? undefined : 'needs influxdb'),
   docker: () =>

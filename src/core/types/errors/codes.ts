@@ -86,6 +86,7 @@ export const errorCodes = {
   APP_FILE_INVALID: usage(
     'Correct the named line; `syntropy container apply --help` says what the file may hold.',
   ),
+  POLICY_INVALID: usage('Correct the named line; nothing was changed.'),
   DEVICE_NOT_BLOCK: usage('Name a whole disk from `syntropy usb list`, such as /dev/sdb.'),
   DEVICE_IS_PARTITION: usage('Name the whole disk instead of one of its partitions.'),
 
@@ -119,6 +120,9 @@ export const errorCodes = {
   ),
   DEVICE_PERMISSION: denied(
     'The daemon needs the right to open this: stop it and run it as root, with `sudo syntropy daemon start`.',
+  ),
+  TUNNEL_DENIED: denied(
+    'Run the agent as root: `sudo syntropy agent install` makes it a service that is.',
   ),
   SOCKET_PERMISSION: denied(
     'Use the account that started this daemon, or another --state-dir for one of your own.',
@@ -199,6 +203,12 @@ export const errorCodes = {
   ),
   AGENT_SUPERSEDED: refused('A newer connection of the same agent has taken its place.'),
   AGENT_PROTOCOL_UNSUPPORTED: refused('Bring the agent and the daemon to the same version.'),
+  INTERFACE_TAKEN: refused(
+    'Remove that interface, or let the mesh have another name: it never takes over what is not its own.',
+  ),
+  TUNNEL_CONFLICT: refused(
+    'Remove it from this machine, or change the prefix or the port of the mesh.',
+  ),
   MEMBER_NAME_TAKEN: refused('Choose another name.'),
   MEMBER_BUILT_IN: refused('The built-in member stays as it is; add one of your own.'),
   MEMBER_OWNS_NODES: refused('Give its nodes and containers to another member with --transfer-to.'),
@@ -210,6 +220,18 @@ export const errorCodes = {
     'Compare the fingerprint with `syntropy daemon status` on that host; if it is right, add the context again, or join with a new token.',
   ),
   CLOCK_WRONG: refused('Set the clock of this machine, and try again.'),
+  ADDRESSES_EXHAUSTED: refused(
+    'Delete nodes that are gone for good, or give the grid a wider prefix.',
+  ),
+  MESH_DUPLICATE: refused(
+    'Each node has a key and addresses of its own: have one of them join anew.',
+  ),
+  ROUTE_OVERLAPS: refused('Choose a prefix that nothing else has, or remove what has it first.'),
+  ROUTE_LOOPS: refused('Let another node forward, or remove the route that leads back.'),
+  ROUTE_CUTS_OFF: refused(
+    'Choose a prefix without the address of the daemon: its agents could not be told to undo it.',
+  ),
+  TRANSIT_REFUSED: refused('Ask the owner of that node to let it forward for others.'),
   VERSION_CONFLICT: {
     httpStatus: 412,
     grpcStatus: GRPC.aborted,
@@ -276,10 +298,12 @@ export const errorCodes = {
   CONTAINER_ROLLED_BACK: failed(
     'The revision before runs again; see `syntropy container history`.',
   ),
+  TUNNEL_FAILED: failed('The message has what the system said; the mesh goes on as it was.'),
   REGISTRY_DENIED: failed(
     'Check the user and the password: `syntropy container secret set` and --registry-auth.',
   ),
   REGISTRY_UNREACHABLE: failed('Check the name of the registry, and the network of the node.'),
+  POLICY_TEST_FAILED: failed('Correct the rules or the tests; nothing was changed.'),
   BACKUP_INVALID: failed('This is no complete Syntropy backup. Use another file.'),
   DAEMON_START_FAILED: failed('See why with `syntropy daemon logs`.'),
   CURSOR_EXPIRED: {
@@ -332,6 +356,13 @@ export const errorCodes = {
     grpcStatus: GRPC.unimplemented,
     exitCode: 8,
     hint: 'Run the daemon on a host that can do this.',
+  },
+
+  TUNNEL_UNSUPPORTED: {
+    httpStatus: 501,
+    grpcStatus: GRPC.unimplemented,
+    exitCode: 8,
+    hint: 'Install what the message names; on Debian `apt-get install wireguard-go nftables iproute2 procps`.',
   },
 
   INTERNAL: {
