@@ -17,6 +17,7 @@ import {
   waitsForVolumes,
 } from './lease.js';
 import { endedReport, leaseReport } from './lease-report.js';
+import { listen } from './listen.js';
 import { Memories } from './memories.js';
 import { plan, planStrays, type Step } from './plan.js';
 import { Sight } from './sight.js';
@@ -24,11 +25,9 @@ import { StepError, type StepParts, Steps } from './steps.js';
 
 /** Nothing is missed for longer, whatever the engine forgets to tell. */
 const TICK_MS = 30_000;
-/** Of events that come together. */
-const EVENT_PAUSE_MS = 20;
 /** An event that changes nothing in the list may be a container that was started again in between. So often all are looked at for that. */
 const FULL_LOOK_MS = 5_000;
-const EVENTS_RETRY_MS = 1_000;
+const ROUND_RETRY_MS = 1_000;
 
 export interface ReconcilerParts extends StepParts {
   readonly files: Pick<WorkFiles, 'change' | 'note' | 'state'>;
@@ -158,7 +157,11 @@ export class Reconciler {
   /** Until the signal aborts; nothing is under way any more then. */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const events = this.#listen(AbortSignal.any([signal, over.signal]));
+    const { engine, node } = this.#parts;
+    const events = listen(engine, node, AbortSignal.any([signal, over.signal]), (isEvent) => {
+      this.#wasEvent ||= isEvent;
+      this.wake();
+    });
     try {
       while (!signal.aborted) {
         this.#wake = Promise.withResolvers();
@@ -188,7 +191,7 @@ export class Reconciler {
       return await this.#round();
     } catch (error) {
       this.#parts.log.error('a look at the containers failed', { reason: String(error) });
-      return EVENTS_RETRY_MS;
+      return ROUND_RETRY_MS;
     }
   }
 
@@ -389,27 +392,6 @@ export class Reconciler {
 
   #containersOf(lease: string) {
     return this.#sight.containersOf(lease, (id) => this.#health.of(id)?.health);
-  }
-
-  /** Events only wake: each may be lost, or come twice. */
-  async #listen(signal: AbortSignal): Promise<void> {
-    const { engine, node } = this.#parts;
-    while (!signal.aborted) {
-      const { current } = engine;
-      try {
-        if (current) {
-          for await (const _ of current.runtime.events(node, signal)) {
-            this.#wasEvent = true;
-            this.wake();
-            await slept(EVENT_PAUSE_MS, signal);
-          }
-        }
-      } catch {
-        // What does not answer is found out by looking.
-      }
-      this.wake();
-      await slept(EVENTS_RETRY_MS, signal);
-    }
   }
 }
 
