@@ -211,3 +211,15 @@ describe('an engine that is not there', () => {
     });
   });
 });
+
+// Goal: what an engine is left with when it is killed in the midst of a start is known by its words, and made again.
+describe('a start that an earlier one is in the way of', () => {
+  it.each([
+    'task 4711 already exists: unknown',
+    'runc: runc create failed: container with given ID already exists: OCI runtime error',
+    'failed to create shim: id already in use',
+  ])('is a conflict: %s', async (message) => {
+    await using world = await engine({ '/containers/4711/start': [[500, { message }]] });
+    await expect(world.runtime.start('4711')).rejects.toMatchObject({ code: 'RUNTIME_CONFLICT' });
+  });
+});

@@ -24,8 +24,11 @@ const PULL_REFUSALS: readonly (readonly [RegExp, ErrorCode])[] = [
 const START_REFUSALS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/address already in use|port is already allocated/i, 'PORT_TAKEN'],
   [/no space left on device|disk quota exceeded/i, 'DISK_FULL'],
-  // Docker was killed in the midst of an earlier start, and never gets over what that has left.
-  [/^task \S+ already exists|\bid already in use/i, 'RUNTIME_CONFLICT'],
+  // The engine was killed in the midst of an earlier start, and never gets over what that has left.
+  [
+    /^task \S+ already exists|\bid already in use|container with given ID already exists/i,
+    'RUNTIME_CONFLICT',
+  ],
 ];
 
 /** In the engine's own words, without what a terminal obeys. */
