@@ -24,6 +24,7 @@ import { waitFor } from '../../support/wait-for.js';
 
 const CPU_TREE = '/sys/fs/cgroup/cpu';
 const SPAN_MS = 3_000;
+const NODE = '0190a0a0-0000-7000-8000-00000000000a';
 const FIRST = '0190a0a0-0000-7000-8000-000000000001';
 const SECOND = '0190a0a0-0000-7000-8000-000000000002';
 const V1 = { cgroup: 'v1', cgroupDriver: 'cgroupfs' } as const;
@@ -192,7 +193,7 @@ describe.each([
       const seen = [await used()];
       for (const round of [1, 2]) {
         const works = sh('n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done; sleep 60', {});
-        const spec = underLease(image, works, name, cgroupParent);
+        const spec = underLease(image, works, NODE, cgroupParent);
         const { id } = await runtime.create(spec);
         for (const start of [1, 2]) {
           const before = await used();
@@ -224,7 +225,7 @@ describe.each([
       const promised = new Map([[SECOND, 1_000]]);
       await machine.setCap({ cpuMillis: 2_000, memoryBytes: 1 << 30 }, promised);
       const { parent } = await machine.openLease(SECOND, 1_000);
-      const { id } = await runtime.create(underLease(image, STAYS, name, parent));
+      const { id } = await runtime.create(underLease(image, STAYS, NODE, parent));
       await runtime.start(id);
       await machine.setCap({ cpuMillis: 250, memoryBytes: 1 << 30 }, promised);
       await runtime.stop(id, 0);
@@ -243,7 +244,7 @@ describe.each([
       const { signal } = new AbortController();
       const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
       const works = sh('n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; sleep 60', {});
-      const { id } = await runtime.create(runSpec(image, works, { node: name }));
+      const { id } = await runtime.create(runSpec(image, works, { node: NODE }));
       await runtime.start(id);
       const { pid = 0 } = await runtime.inspect(id);
       const process = { pid, container: id, lease: FIRST };
@@ -263,7 +264,7 @@ describe.each([
       const image = await runtime.ensureImage({ ref: 'local/busybox:1', policy: 'never' }, signal);
       const serves = sh('exec httpd -f -p 8080 -h /bin', {});
       const ports = [{ host: 18_081, container: 8_080, protocol: 'tcp' as const }];
-      const { id } = await runtime.create(runSpec(image, serves, { node: name, ports }));
+      const { id } = await runtime.create(runSpec(image, serves, { node: NODE, ports }));
       await runtime.start(id);
       const { pid = 0 } = await runtime.inspect(id);
       const ask = [
