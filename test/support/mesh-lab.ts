@@ -53,6 +53,10 @@ export interface LabNode extends LabHost {
   apply(changes?: Partial<TunnelConfig>): Promise<void>;
 }
 
+/** So many replies more, and what was sent before has come back or is lost. */
+const AFTER_END = 20;
+const REPLIES_TIMEOUT_MS = 5_000;
+
 export type NodeName = 'a' | 'b' | 'c' | 'd';
 
 export interface Lab extends AsyncDisposable {
@@ -252,12 +256,21 @@ class LabWorld implements AsyncDisposable {
         const said = collected(child);
         await waitFor(`a first reply of ${address}`, () => said().includes('bytes from'));
         return {
+          // Those that are still on their way when it is ended are not lost: it goes on until some have come back that were sent after that.
           async end() {
+            const before = Math.max(...replies(said()));
+            const isOver = () => Math.max(...replies(said())) >= before + AFTER_END;
+            await waitFor(`replies of ${address} to the end`, isOver, REPLIES_TIMEOUT_MS).catch(
+              () => undefined,
+            );
             await end(child, 'SIGINT');
-            const [, sent, received] =
-              /(\d+) packets transmitted, (\d+) received/.exec(said()) ?? [];
-            if (sent === undefined) throw new Error(`That ping counts nothing: ${said()}`);
-            return { sent: Number(sent), lost: Number(sent) - Number(received) };
+            const came = replies(said());
+            const [, transmitted] = /(\d+) packets transmitted/.exec(said()) ?? [];
+            if (transmitted === undefined) throw new Error(`That ping counts nothing: ${said()}`);
+            const last = Math.max(...came);
+            // Where the end was waited for in vain, all that was sent counts.
+            const sent = last >= before + AFTER_END ? last : Number(transmitted);
+            return { sent, lost: sent - new Set(came).size };
           },
         };
       },
@@ -274,6 +287,11 @@ class LabWorld implements AsyncDisposable {
       },
     };
   }
+}
+
+/** Numbers of the replies that came, from 1 on. */
+function replies(said: string): readonly number[] {
+  return [...said.matchAll(/bytes from .*icmp_seq=(\d+)/g)].map(([, number]) => Number(number));
 }
 
 /** As `to` is to know the peer. One that is behind a NAT has to speak first, and again before the NAT forgets. */
