@@ -26,9 +26,15 @@ export class LogLines {
     stdout: undefined,
     stderr: undefined,
   };
+  readonly #hasPieces: boolean;
   #message: Buffer[] = [];
   #messageBytes = 0;
   #isContinued = false;
+
+  /** @param hasPieces - a line is cut as Docker does it. Podman's pieces have times and sizes of their own: only an end ends a line. */
+  constructor(hasPieces = true) {
+    this.#hasPieces = hasPieces;
+  }
 
   push(chunk: Buffer): readonly RuntimeLogLine[] {
     const lines: RuntimeLogLine[] = [];
@@ -74,7 +80,8 @@ export class LogLines {
     const at = space === -1 ? '' : message.toString('latin1', 0, space);
     const hasEnd = message.at(-1) === NEWLINE;
     const bytes = message.subarray(space + 1, hasEnd ? -1 : undefined);
-    const isEnded = hasEnd || (isLast && !this.#isContinued && bytes.length < PIECE_BYTES);
+    const isShort = isLast && !this.#isContinued && bytes.length < PIECE_BYTES;
+    const isEnded = hasEnd || (this.#hasPieces && isShort);
     const begun = this.#begun(stream, at, lines);
     if (!begun && isEnded) {
       lines.push({ at, stream, text: bytes.toString() });
@@ -93,7 +100,7 @@ export class LogLines {
   /** The line that a message goes on with: that of the same time. One of another time has had its end. */
   #begun(stream: 'stdout' | 'stderr', at: string, lines: RuntimeLogLine[]): Unfinished | undefined {
     const begun = this.#unfinished[stream];
-    if (!begun || this.#isContinued || begun.at === at) return begun;
+    if (!begun || !this.#hasPieces || this.#isContinued || begun.at === at) return begun;
     this.#unfinished[stream] = undefined;
     if (begun.sizeBytes > 0) lines.push(lineOf(stream, begun));
     return undefined;

@@ -152,7 +152,7 @@ async function* readOnce(
   const stop = () => over.abort();
   signal.addEventListener('abort', stop, { once: true });
   const quiet = reading.follow ? whenQuiet(source, stop) : undefined;
-  const lines = new LogLines();
+  const lines = new LogLines(!source.followLoses);
   try {
     if (signal.aborted) return;
     const stream = await begin(source, reading, over.signal);
