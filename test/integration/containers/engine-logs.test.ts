@@ -59,6 +59,7 @@ async function engine(all: readonly Message[], followed: number) {
       http: engineHttp,
       id: 'c',
       followLoses: false,
+      hasPieces: true,
       inspect: () => Promise.resolve(facts),
     },
     async [Symbol.asyncDispose]() {

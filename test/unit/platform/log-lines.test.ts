@@ -19,7 +19,7 @@ const texts = (lines: ReturnType<LogLines['push']>) => lines.map(({ at, text }) 
 // Goal: a line is what a program wrote as one, with the time at which it did, however it ended.
 describe('lines of an engine', () => {
   it('are as many as there were where a run ends without an end of its line', () => {
-    const lines = new LogLines();
+    const lines = new LogLines(true);
 
     const first = texts(lines.push(message('t1', 'panic: bad')));
     const second = texts(lines.push(message('t2', 'starting\n')));
@@ -28,7 +28,7 @@ describe('lines of an engine', () => {
   });
 
   it('are put together where the engine has cut them', () => {
-    const lines = new LogLines();
+    const lines = new LogLines(true);
     const piece = 'x'.repeat(PIECE);
 
     expect(lines.push(message('t1', piece))).toEqual([]);
@@ -39,7 +39,7 @@ describe('lines of an engine', () => {
   });
 
   it('are two where a run ended with a whole piece, and another began', () => {
-    const lines = new LogLines();
+    const lines = new LogLines(true);
     const piece = 'x'.repeat(PIECE);
 
     const found = texts(
@@ -49,8 +49,17 @@ describe('lines of an engine', () => {
     expect(found).toEqual([`t1 ${piece}`, 't2 starting']);
   });
 
+  it('are put together by their ends alone, where pieces have times and sizes of their own', () => {
+    const lines = new LogLines(false);
+
+    const first = lines.push(message('t1', 'long '));
+    const second = texts(lines.push(message('t2', 'line\n')));
+
+    expect([first, second]).toEqual([[], ['t1 long line']]);
+  });
+
   it('are cut where one is longer than anybody reads, and begin anew after it', () => {
-    const lines = new LogLines();
+    const lines = new LogLines(true);
     const pieces = Array.from({ length: 5 }, () => message('t1', 'x'.repeat(PIECE)));
 
     const found = lines.push(

@@ -9,6 +9,8 @@ export interface Dialect {
    * (https://github.com/containers/podman/issues/21914).
    */
   readonly followLoses: boolean;
+  /** Whether a long line comes in pieces of one size and one time (Docker). Elsewhere pieces have times and sizes of their own, and only an end ends a line. */
+  readonly hasPieces: boolean;
   /** Whether containers go on without the engine, as its own word on it is. */
   survivesEngine(isLiveRestoreEnabled: boolean): boolean;
   /** Files of bounded size. */
@@ -35,6 +37,7 @@ export interface Dialect {
 export const docker: Dialect = {
   kind: 'docker',
   followLoses: false,
+  hasPieces: true,
   survivesEngine: (isLiveRestoreEnabled) => isLiveRestoreEnabled,
   logConfig: ({ maxBytes, files }) => ({
     Type: 'json-file',
@@ -52,6 +55,7 @@ export const docker: Dialect = {
 export const podman: Dialect = {
   kind: 'podman',
   followLoses: true,
+  hasPieces: false,
   // Each container has a minder of its own (conmon).
   survivesEngine: () => true,
   // It keeps one file, and begins it anew when it is full.

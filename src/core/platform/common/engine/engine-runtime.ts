@@ -147,9 +147,9 @@ export class EngineRuntime implements ContainerRuntime {
     request: RuntimeLogRequest,
     signal: AbortSignal,
   ): AsyncIterable<readonly RuntimeLogLine[]> {
-    const { followLoses } = this.#dialect;
+    const { followLoses, hasPieces } = this.#dialect;
     const inspect = () => this.inspect(id);
-    return readLogs({ http: this.#http, id, followLoses, inspect }, request, signal);
+    return readLogs({ http: this.#http, id, followLoses, hasPieces, inspect }, request, signal);
   }
 
   exec(id: string, request: ExecRequest): Promise<ExecSession> {

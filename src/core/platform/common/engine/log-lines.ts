@@ -31,8 +31,8 @@ export class LogLines {
   #messageBytes = 0;
   #isContinued = false;
 
-  /** @param hasPieces - a line is cut as Docker does it. Podman's pieces have times and sizes of their own: only an end ends a line. */
-  constructor(hasPieces = true) {
+  /** @param hasPieces - as the engine's dialect has it. */
+  constructor(hasPieces: boolean) {
     this.#hasPieces = hasPieces;
   }
 

@@ -32,6 +32,7 @@ interface LogSource {
   readonly http: EngineHttp;
   readonly id: string;
   readonly followLoses: boolean;
+  readonly hasPieces: boolean;
   inspect(): Promise<ContainerFacts>;
 }
 
@@ -152,7 +153,7 @@ async function* readOnce(
   const stop = () => over.abort();
   signal.addEventListener('abort', stop, { once: true });
   const quiet = reading.follow ? whenQuiet(source, stop) : undefined;
-  const lines = new LogLines(!source.followLoses);
+  const lines = new LogLines(source.hasPieces);
   try {
     if (signal.aborted) return;
     const stream = await begin(source, reading, over.signal);
