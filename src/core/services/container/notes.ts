@@ -6,13 +6,9 @@ import type {
   StoredRevision,
 } from './container.ports.js';
 
+import { LEAVE_SECONDS, UNHEARD_SECONDS } from '../../types/constants/lease-patience.js';
 import { phaseOf, revisionOf } from './container-status.js';
 import { isBound } from './defaults.js';
-
-/** A node that says nothing of how a replica ended has nothing of it: longer than any container may take to stop. */
-const LEAVE_MS = 7_200_000;
-/** One that was taken back before its node had heard of it is in nothing that the node says. */
-const UNHEARD_MS = 30_000;
 
 /** What nodes have said of their leases. What is older than what is known says nothing. */
 export function noteWords(
@@ -88,8 +84,8 @@ export function noteSilence(state: ContainerState, now: Date): ContainerState {
     if (lease.leavingAt) {
       if (lease.endedAt) return lease;
       // Of a node that is away nothing is known: it has what it had.
-      const patienceMs = lease.observedGeneration === 0 ? UNHEARD_MS : LEAVE_MS;
-      if (lease.isReachable && now.getTime() - lease.leavingAt.getTime() > patienceMs) {
+      const patience = lease.observedGeneration === 0 ? UNHEARD_SECONDS : LEAVE_SECONDS;
+      if (lease.isReachable && now.getTime() - lease.leavingAt.getTime() > patience * 1_000) {
         return { ...lease, endedAt: now, endReason: 'its node says nothing of it' };
       }
       return lease.isGone && !lease.isReachable

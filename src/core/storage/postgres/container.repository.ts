@@ -22,6 +22,7 @@ import type { Offer } from '../../types/models/agent.js';
 import { AppError } from '../../types/errors/app-error.js';
 import { isUuid } from '../../utils/node-name.js';
 import { insertState, writeState } from './container-changes.js';
+import { LEAVE_SECONDS, UNHEARD_SECONDS } from '../../types/constants/lease-patience.js';
 import { isReachable, readStates, type RevisionRow, toRevision } from './container.rows.js';
 import { holdPlacement } from './placement-lock.js';
 import { SEALED_MORE_BYTES } from './sealed.js';
@@ -31,9 +32,6 @@ import { findUsage } from './usage.repository.js';
 const MAX_LIVING = 1_000;
 const MAX_REVISIONS = 100;
 const TENDED_AT_ONCE = 500;
-/** A node that has been told and says nothing of how a replica ended has nothing of it: longer than any container may take to stop. */
-const LEAVE_SECONDS = 7_200;
-const UNHEARD_SECONDS = 30;
 
 interface RoomRow {
   readonly id: string;
