@@ -97,8 +97,7 @@ export async function removeCgroup(directory: string): Promise<void> {
 export async function endProcesses(directory: string): Promise<void> {
   for (const below of await cgroupsIn(directory)) await endProcesses(path.join(directory, below));
   for (let tries = 0; tries < END_TRIES; tries += 1) {
-    const pids = ((await readText(path.join(directory, 'cgroup.procs'))) ?? '').split('\n');
-    const some = pids.map(Number).filter((pid) => pid > 1);
+    const some = await pidsIn(directory);
     if (some.length === 0) return;
     for (const pid of some) kill(pid);
     await pause(END_LOOK_MS);
@@ -113,12 +112,20 @@ export async function busyIn(directory: string): Promise<readonly string[]> {
 }
 
 async function isBusy(directory: string): Promise<boolean> {
-  const procs = await readText(path.join(directory, 'cgroup.procs'));
-  if (procs !== undefined && procs !== '') return true;
+  if ((await pidsIn(directory)).length > 0) return true;
   for (const below of await cgroupsIn(directory)) {
     if (await isBusy(path.join(directory, below))) return true;
   }
   return false;
+}
+
+/** Processes in it, not below it. One in another namespace of numbers has none here: it is 0. */
+async function pidsIn(directory: string): Promise<readonly number[]> {
+  const text = (await readText(path.join(directory, 'cgroup.procs'))) ?? '';
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 1);
 }
 
 function kill(pid: number): void {
