@@ -65,7 +65,7 @@ async function differences({ daemon, view, counters, processes, changed, control
       .filter((place) => !listed.some(({ id, state }) => state === 'running' && place.includes(id)))
       .map((place) => `something runs in ${place} that the engine does not know of`),
     ...(await view.volumes())
-      .filter((volume) => !known.some(({ id }) => volume.includes(id)))
+      .filter((volume) => !known.some(({ id, volumesOf = id }) => volume.includes(volumesOf)))
       .map((volume) => `the volume ${volume} is left over`),
   ];
 }
